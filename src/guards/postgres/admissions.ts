@@ -1,0 +1,99 @@
+import { createHash } from "node:crypto";
+import { setTimeout as sleep } from "node:timers/promises";
+import { PartywallError } from "../../errors.js";
+import type { SqlClient } from "./ddl/catalog.js";
+
+const digestOf = (secret: Buffer) => createHash("sha256").update(secret).digest();
+
+/**
+ * Lets the database accept a tenant's seals; idempotent.
+ *
+ * @param secrets the tenant's secrets, one for each secret of the instance
+ */
+export async function admitTenant(
+  client: SqlClient,
+  tenantId: string,
+  secrets: readonly Buffer[],
+): Promise<void> {
+  await client.query(
+    `insert into partywall.seals (digest, tenant) select d, $2 from unnest($1::bytea[]) as d
+on conflict (digest) do update set expires_at = 'infinity' where seals.tenant = excluded.tenant`,
+    [secrets.map(digestOf), tenantId],
+  );
+}
+
+/** Keeps the newest secrets without end and lets all others of these tenants expire; returns how many will. */
+export async function retireSeals(
+  client: SqlClient,
+  newest: readonly Buffer[],
+  keepMs: number,
+): Promise<number> {
+  const { rows } = await client.query(
+    `with retired as (
+  update partywall.seals set expires_at = least(expires_at, pg_catalog.now() + $2 * interval '1 millisecond')
+  where digest <> all ($1::bytea[]) returning 1)
+select count(*)::int as retired from retired`,
+    [newest.map(digestOf), keepMs],
+  );
+  return Number(rows[0]?.["retired"]);
+}
+
+/** The tenants the database accepts now. */
+export async function admittedTenants(client: SqlClient): Promise<string[]> {
+  const { rows } = await client.query(
+    "select distinct tenant from partywall.seals where expires_at > pg_catalog.now() order by tenant",
+  );
+  return rows.map((row) => String(row["tenant"]));
+}
+
+// A transaction is named by its virtual id, which every login may read even where activity is not tracked.
+const UNDER_WAY = `select l.pid, l.virtualtransaction as id from pg_catalog.pg_locks l
+join pg_catalog.pg_stat_activity a on a.pid = l.pid
+where l.locktype = 'virtualxid' and l.virtualxid = l.virtualtransaction and a.usename = $1 and a.datname = pg_catalog.current_database()`;
+
+/**
+ * Makes the database refuse a tenant, waits until every transaction of the application that was under way then has
+ * ended, and ends those that outlast `graceMs`, except the connections that `innocent` says belong to others.
+ * Throws `PW_SEAL_REFUSED` naming how many it could not end.
+ */
+export async function expelTenant(
+  client: SqlClient,
+  tenantId: string,
+  options: {
+    readonly appRole: string;
+    readonly graceMs: number;
+    readonly innocent: (pid: number) => boolean;
+  },
+): Promise<void> {
+  await client.query("delete from partywall.seals where tenant = $1", [tenantId]);
+  const underWay = async () => {
+    const { rows } = await client.query(UNDER_WAY, [options.appRole]);
+    return new Map(rows.map((row) => [String(row["id"]), Number(row["pid"])]));
+  };
+  const before = await underWay();
+  const deadline = Date.now() + options.graceMs;
+  let wait = 2;
+  while (before.size > 0) {
+    const now = await underWay();
+    for (const [id, pid] of before) {
+      if (now.get(id) !== pid || options.innocent(pid)) before.delete(id);
+    }
+    if (before.size === 0 || Date.now() >= deadline) break;
+    await sleep(Math.min(wait, Math.max(deadline - Date.now(), 1)));
+    wait = Math.min(wait * 2, 100);
+  }
+  let left = 0;
+  for (const pid of before.values()) {
+    try {
+      await client.query("select pg_catalog.pg_terminate_backend($1)", [pid]);
+    } catch {
+      left += 1;
+    }
+  }
+  if (left > 0) {
+    throw new PartywallError(
+      "PW_SEAL_REFUSED",
+      `The tenant can no longer be entered, but ${left} transactions that may be its own run on: the system login may not end them. Grant it pg_signal_backend.`,
+    );
+  }
+}

@@ -1,0 +1,362 @@
+import { AsyncResource } from "node:async_hooks";
+import { PartywallError } from "../../errors.js";
+import { anchor } from "../../scope/anchor.js";
+import { cancelRunning } from "./cancel.js";
+import type { PgCallback, PgClient, PgInternals, PgMessage, PgSubmittable } from "./driver.js";
+import { sealedQueryClass, type SealKeeper, type TicketedQuery } from "./query.js";
+import {
+  isListen,
+  isLocalSetting,
+  isSavepoint,
+  isTransactionControl,
+  leavesNothing,
+  mayTouchSession,
+} from "./statement.js";
+import { keepContext, SealedSubmittable } from "./submittable.js";
+import { RESET, type Ticket, type TicketOffice } from "./ticket.js";
+
+/** How guarded connections behave. */
+export interface ClientRules {
+  /** Startup parameters sent with every connection. */
+  readonly startup: Readonly<Record<string, string>>;
+  /** Whether the caller's statement names are kept, at the price of DISCARD ALL between tenants. */
+  readonly keepNames: boolean;
+  /** How long a cancelled statement may take to end before its connection is closed, in milliseconds. */
+  readonly drainMs: number;
+}
+
+/** A guarded connection, as the pool handles it. */
+export interface GuardedClient extends PgClient {
+  /** Sends a statement under a ticket issued earlier, by the pool. */
+  issue(ticket: Ticket, config: unknown, values?: unknown, callback?: unknown): unknown;
+  /** Whether it can be handed to another borrower as it is. */
+  isClean(): boolean;
+  /** Cleans it; the callback's argument is true where it must be closed instead. */
+  settle(done: (destroy: boolean) => void): void;
+}
+
+/** Marks the configuration of a pool whose login is not configured; its connections refuse to connect. */
+export const UNCONFIGURED = Symbol("partywall.unconfigured");
+
+export type GuardedClientClass = new (config?: unknown) => GuardedClient;
+
+const isSubmittable = (config: unknown): config is PgSubmittable =>
+  typeof (config as { submit?: unknown } | null)?.submit === "function";
+
+const textOf = (config: unknown): unknown =>
+  typeof config === "string" ? config : (config as { text?: unknown } | null)?.text;
+
+/** The caller's own Client class as the guard of one connection. */
+export function guardedClientClass(
+  pg: PgInternals,
+  office: TicketOffice,
+  rules: ClientRules,
+): GuardedClientClass {
+  const SealedQuery = sealedQueryClass(pg, rules.keepNames);
+
+  return class Client extends pg.Client implements GuardedClient, SealKeeper {
+    // Who owns the open transaction; what the server said last is in #status.
+    #owner: string | undefined;
+    #status: "I" | "T" | "E" = "I";
+    #sealed = false;
+    #running: Ticket | undefined;
+    // Whose statement ran last, and whether it may have left something on the session.
+    #last: string | undefined;
+    #tainted = false;
+    #named = false;
+    readonly #moved = new Set<string>();
+    #cancelling: Promise<void> | undefined;
+    readonly #queryTimeout: number;
+    readonly #unconfigured: boolean;
+    readonly #reported = new Map<string, string>();
+
+    constructor(config?: unknown) {
+      super(config);
+      this.#unconfigured = Boolean(
+        (config as { [UNCONFIGURED]?: boolean } | undefined)?.[UNCONFIGURED],
+      );
+      this.#queryTimeout = this.connectionParameters.query_timeout || 0;
+      // The guard keeps this deadline itself: it cancels on the server instead of leaving the statement running.
+      this.connectionParameters.query_timeout = 0;
+      this.connection.on("parameterStatus", (message: PgMessage) => this.#watch(message));
+      this.connection.on("end", () => office.connections.delete(this));
+    }
+
+    override getStartupConf(): Record<string, string> {
+      return { ...rules.startup, ...super.getStartupConf() };
+    }
+
+    override connect(callback?: unknown): unknown {
+      const done =
+        typeof callback === "function" ? AsyncResource.bind(callback as () => void) : undefined;
+      // Socket events run in the context that opened the socket; that must be no tenant's.
+      if (this.#unconfigured) {
+        const error = new PartywallError(
+          "PW_CONFIG",
+          "guardPg() has no `app` login, so nothing can be sent. Pass a connection string or a pg configuration (docs/guides/logins.md).",
+        );
+        if (done === undefined) return this._Promise.reject(error);
+        process.nextTick(done as PgCallback, error);
+        return undefined;
+      }
+      office.connections.add(this);
+      return anchor.als.run(undefined, () => super.connect(done));
+    }
+
+    override query(config: unknown, values?: unknown, callback?: unknown): unknown {
+      if (config === null || config === undefined) return super.query(config);
+      let ticket: Ticket;
+      try {
+        ticket = office.issue(textOf(config));
+        this.#refuseListen(config);
+      } catch (error) {
+        return this.#refuse(error as Error, config, values, callback);
+      }
+      return this.issue(ticket, config, values, callback);
+    }
+
+    issue(ticket: Ticket, config: unknown, values?: unknown, callback?: unknown): unknown {
+      const given = typeof values === "function" ? values : callback;
+      const done =
+        typeof given === "function" ? AsyncResource.bind(given as PgCallback) : undefined;
+      if (isSubmittable(config)) {
+        config.callback ??= done;
+        keepContext(config);
+        const result = (config as { _result?: { _types?: unknown } })._result;
+        if (result !== undefined) result._types ??= this._types;
+        super.query(new SealedSubmittable(config, ticket, this));
+        return config;
+      }
+      return this.#send(ticket, config, typeof values === "function" ? undefined : values, done);
+    }
+
+    #send(ticket: Ticket, config: unknown, values: unknown, done: PgCallback | undefined): unknown {
+      const query = new SealedQuery(config, values);
+      query.ticket = ticket;
+      query.keeper = this;
+      const own = query.callback;
+      const callback = done ?? (own && AsyncResource.bind(own));
+      let result: unknown;
+      if (callback === undefined) {
+        result = new this._Promise((resolve, reject) => {
+          query.callback = (error, value) => (error ? reject(error) : resolve(value));
+        }).catch((error: Error) => {
+          // The stack then leads to the code that issued the query, as with the driver's own promise.
+          Error.captureStackTrace(error);
+          throw error;
+        });
+      } else {
+        query.callback = callback;
+      }
+      const timeout = Number(
+        (config as { query_timeout?: unknown }).query_timeout ?? this.#queryTimeout,
+      );
+      if (timeout > 0) this.#limit(query, timeout);
+      super.query(query);
+      return result;
+    }
+
+    // Refuses before anything is sent, in the manner in which the caller wants to hear of it.
+    #refuse(error: Error, config: unknown, values: unknown, callback: unknown): unknown {
+      const given = typeof values === "function" ? values : callback;
+      if (isSubmittable(config)) {
+        keepContext(config);
+        process.nextTick(() => config.handleError(error, this.connection));
+        return config;
+      }
+      const own = typeof given === "function" ? given : (config as { callback?: unknown }).callback;
+      if (typeof own !== "function") return this._Promise.reject(error);
+      process.nextTick(own as PgCallback, error);
+      return undefined;
+    }
+
+    #refuseListen(config: unknown): void {
+      const text = textOf(config);
+      if (this.release === undefined || typeof text !== "string" || !isListen(text)) return;
+      throw new PartywallError(
+        "PW_LISTEN_ON_POOL",
+        "LISTEN was issued on a pooled connection, where the next tenant would receive the notifications. Use a connection of its own: new pw.postgres.Client().",
+      );
+    }
+
+    #limit(query: TicketedQuery, milliseconds: number): void {
+      const tell = query.callback;
+      let drain: NodeJS.Timeout | undefined;
+      const timer = setTimeout(() => {
+        const waiting = this._queryQueue.indexOf(query);
+        if (waiting !== -1) {
+          this._queryQueue.splice(waiting, 1);
+          query.handleError(
+            new PartywallError(
+              "PW_QUERY_TIMEOUT",
+              "The statement waited longer than query_timeout behind others on its connection and was not sent.",
+            ),
+            this.connection,
+          );
+          return;
+        }
+        query.timedOut = true;
+        drain = setTimeout(() => this.connection.stream.destroy(), rules.drainMs);
+        this.#cancelling = cancelRunning(pg, this).then(() => {
+          this.#cancelling = undefined;
+        });
+      }, milliseconds);
+      query.callback = (error, value) => {
+        clearTimeout(timer);
+        clearTimeout(drain);
+        tell?.(error, value);
+      };
+    }
+
+    admit(ticket: Ticket, text: unknown): PartywallError | Buffer | undefined {
+      const open = this.#status !== "I";
+      if (open && this.#owner !== undefined && this.#owner !== ticket.holder) {
+        office.host.denied({ code: "PW_TRANSACTION_SCOPE", wire: "postgres" });
+        return new PartywallError(
+          "PW_TRANSACTION_SCOPE",
+          "The connection is in a transaction that another scope began, so the statement was not sent. Use a connection taken in this scope, and end transactions in the scope that began them.",
+        );
+      }
+      this.#running = ticket;
+      this.#last = ticket.holder;
+      if (ticket.seal === undefined) return undefined;
+      if (typeof text === "string" && isTransactionControl(text)) {
+        const savepoint = open && !this.#sealed && isSavepoint(text);
+        return savepoint && this.#status === "T" ? ticket.seal : undefined;
+      }
+      // In a pipeline the server's state is behind what was sent; sealing again is harmless, leaving it out is not.
+      if (this.pipeline) return ticket.seal;
+      if (this.#status === "E" || (this.#status === "T" && this.#sealed)) return undefined;
+      return ticket.seal;
+    }
+
+    sealed(): void {
+      this.#sealed = true;
+    }
+
+    named(): void {
+      this.#named = true;
+    }
+
+    get occupant(): string | undefined {
+      return this.#owner ?? (this.#inFlight() ? this.#running?.holder : undefined);
+    }
+
+    #isTouched(): boolean {
+      return this.#tainted || this.#moved.size > 0;
+    }
+
+    observe(tag: string, ticket: Ticket, text: unknown): void {
+      // With the transaction still open these are ROLLBACK TO or AND CHAIN, which undo the seal.
+      if (tag === "ROLLBACK" || tag === "COMMIT") this.#sealed = false;
+      if (ticket.kind === "chatter" || ticket.kind === "reset" || this.#tainted) return;
+      const words = typeof text === "string" ? text : "";
+      if (!leavesNothing(tag)) this.#tainted = !(tag === "SET" && isLocalSetting(words));
+      else if (mayTouchSession(words)) this.#tainted = true;
+    }
+
+    // The server reports these settings by itself; one that moved is put back before another tenant comes.
+    #watch(message: PgMessage): void {
+      const { parameterName: name, parameterValue: value } = message;
+      if (name === undefined || value === undefined) return;
+      const first = this.#reported.get(name);
+      if (first === undefined) this.#reported.set(name, value);
+      else if (first === value) this.#moved.delete(name);
+      else this.#moved.add(name);
+    }
+
+    override _handleReadyForQuery(message: PgMessage): void {
+      const status = message.status ?? "I";
+      this.#status = status;
+      if (status === "I") {
+        this.#owner = undefined;
+        this.#sealed = false;
+      } else {
+        this.#owner ??= this.#running?.holder;
+        if (status === "E") this.#sealed = false;
+      }
+      super._handleReadyForQuery(message);
+    }
+
+    override _pulseQueryQueue(): void {
+      const next = this._queryQueue[0]?.ticket as Ticket | undefined;
+      if (
+        next !== undefined &&
+        this.readyForQuery === true &&
+        (this.#named || this.#isTouched()) &&
+        this.#status === "I" &&
+        next.kind !== "reset" &&
+        this.#last !== undefined &&
+        this.#last !== next.holder &&
+        !this.#inFlight()
+      ) {
+        this._queryQueue.unshift(this.#resetQuery(() => undefined));
+      }
+      super._pulseQueryQueue();
+    }
+
+    // A pipeline sends ahead of the server's answers, so only statements of one owner may be under way together.
+    override _pulsePipelinedQueryQueue(): void {
+      const queue = this._queryQueue;
+      const holder = (queue[0]?.ticket as Ticket | undefined)?.holder;
+      if (holder === undefined) return super._pulsePipelinedQueryQueue();
+      let together = 0;
+      if (!this.#inFlight() || this.#running?.holder === holder) {
+        while (
+          together < queue.length &&
+          (queue[together]?.ticket as Ticket | undefined)?.holder === holder
+        ) {
+          together += 1;
+        }
+      }
+      const rest = queue.splice(together);
+      super._pulsePipelinedQueryQueue();
+      queue.push(...rest);
+    }
+
+    #inFlight(): boolean {
+      return Boolean(this._activeQuery) || this._sentQueryQueue.length > 0;
+    }
+
+    #resetQuery(done: (failed: boolean) => void): PgSubmittable {
+      const query = new SealedQuery("discard all");
+      query.ticket = RESET;
+      query.keeper = this;
+      query.callback = (error) => {
+        if (error) this.connection.stream.destroy();
+        else {
+          this.#tainted = false;
+          this.#named = false;
+          this.connection.parsedStatements = {};
+          this.connection.submittedNamedStatements = {};
+        }
+        done(Boolean(error));
+      };
+      return query;
+    }
+
+    isClean(): boolean {
+      return (
+        this.#status === "I" &&
+        !this.#isTouched() &&
+        this.#cancelling === undefined &&
+        this._queryQueue.length === 0 &&
+        !this.#inFlight()
+      );
+    }
+
+    settle(done: (destroy: boolean) => void): void {
+      if (this.#status !== "I" || !this._queryable) return done(true);
+      const busy = this.#inFlight() || this._queryQueue.length > 0;
+      if (this.#cancelling !== undefined || busy) {
+        // Given back while it still works: it is not lent again before the server has answered.
+        const again = () => (this.isClean() ? done(false) : this.settle(done));
+        if (busy) this.once("drain", again);
+        else void this.#cancelling?.then(again);
+        return;
+      }
+      if (!this.#isTouched()) return done(false);
+      super.query(this.#resetQuery(done));
+    }
+  };
+}

@@ -1,0 +1,75 @@
+import { PartywallError } from "../../../errors.js";
+import type { TableName } from "./identifier.js";
+import type { TenantTable } from "./policies.js";
+import type { TenantType } from "./seal-sql.js";
+
+/** The slice of a connected `pg` client that DDL needs; a `pg.Client` or `pg.Pool` of an unguarded login fits. */
+export interface SqlClient {
+  query(text: string, values?: unknown[]): Promise<{ rows: Record<string, unknown>[] }>;
+}
+
+const TYPES: Record<string, TenantType> = {
+  uuid: "uuid",
+  int8: "bigint",
+  text: "text",
+  varchar: "text",
+};
+
+const TABLES = `
+with recursive tree as (
+  select c.oid, false as partition from pg_catalog.pg_class c
+  join pg_catalog.pg_namespace n on n.oid = c.relnamespace
+  where n.nspname = $1 and c.relname = $2 and c.relkind in ('r', 'p')
+  union all
+  select i.inhrelid, true from tree t join pg_catalog.pg_inherits i on i.inhparent = t.oid
+)
+select n.nspname as schema, c.relname as name, tree.partition,
+  y.typname as type,
+  coalesce((select bool_or(x.indkey[0] = a.attnum and x.indisvalid) from pg_catalog.pg_index x where x.indrelid = c.oid), false) as indexed,
+  coalesce((select pg_catalog.json_agg(pg_catalog.json_build_object('schema', sn.nspname, 'name', s.relname))
+    from pg_catalog.pg_depend d join pg_catalog.pg_class s on s.oid = d.objid and s.relkind = 'S'
+    join pg_catalog.pg_namespace sn on sn.oid = s.relnamespace
+    where d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass and d.refobjid = c.oid and d.deptype = 'a'), '[]') as serials
+from tree
+join pg_catalog.pg_class c on c.oid = tree.oid
+join pg_catalog.pg_namespace n on n.oid = c.relnamespace
+left join pg_catalog.pg_attribute a on a.attrelid = c.oid and a.attname = $3 and not a.attisdropped and a.attnum > 0
+left join pg_catalog.pg_type y on y.oid = a.atttypid
+order by tree.partition, n.nspname, c.relname`;
+
+/**
+ * Reads one tenant table and all its partitions and children from the live catalogue.
+ * Throws `PW_CONFIG` where the table or its tenant column is missing or of a type the wall does not know.
+ */
+export async function readTenantTable(
+  client: SqlClient,
+  table: TableName,
+  column: string,
+): Promise<TenantTable[]> {
+  const { rows } = await client.query(TABLES, [table.schema, table.name, column]);
+  if (rows.length === 0) {
+    throw new PartywallError(
+      "PW_CONFIG",
+      `There is no table ${table.schema}.${table.name} in this database. Create it first, or mend its name in \`tables\`.`,
+    );
+  }
+  return rows.map((row) => {
+    const type = typeof row["type"] === "string" ? TYPES[row["type"]] : undefined;
+    if (type === undefined) {
+      throw new PartywallError(
+        "PW_CONFIG",
+        row["type"] === null
+          ? `The table ${String(row["schema"])}.${String(row["name"])} has no column ${column}. Add it (uuid, bigint or text) before the wall is built.`
+          : `The column ${column} of ${String(row["schema"])}.${String(row["name"])} is of type ${String(row["type"])}. A tenant column is uuid, bigint, text or varchar.`,
+      );
+    }
+    return {
+      table: { schema: String(row["schema"]), name: String(row["name"]) },
+      column,
+      type,
+      indexed: row["indexed"] === true,
+      partition: row["partition"] === true,
+      serials: row["serials"] as TableName[],
+    };
+  });
+}

@@ -1,0 +1,152 @@
+import { quoteIdentifier, quoteLiteral } from "./identifier.js";
+import type { SealForm, WallRoles } from "./roles.js";
+
+/** SQLSTATE raised when tenant data is touched without a valid seal. */
+export const NO_TENANT = "PW001";
+/** SQLSTATE raised when a seal's secret is unknown or expired. */
+export const SEAL_REFUSED = "PW002";
+
+/**
+ * The parameter that carries the tenant under the `parameter` form. It must be one that only a superuser may
+ * set, that everyone may read, and that takes any letters and digits: of PostgreSQL's own parameters this is it.
+ *
+ * Source: PostgreSQL manual, "Developer Options", `backtrace_functions`; "GRANT … ON PARAMETER".
+ */
+export const PROTECTED_PARAMETER = "backtrace_functions";
+
+const NO_TENANT_MESSAGE = "no tenant is sealed in this transaction";
+
+// Written into the parameter in front of the hexadecimal tenant id, so that a value an administrator set by hand is never a tenant.
+const MARK = "pw_";
+
+const lookup = `select s.tenant into t from partywall.seals s
+    where s.digest operator(pg_catalog.=) pg_catalog.sha256(secret)
+      and s.expires_at operator(pg_catalog.>) pg_catalog.now();
+  if t is null then
+    raise exception 'the seal is unknown or has expired' using errcode = '${SEAL_REFUSED}';
+  end if;`;
+
+function enterFunction(form: SealForm): string {
+  const body =
+    form === "parameter"
+      ? `declare t text;
+begin
+  ${lookup}
+  perform pg_catalog.set_config('${PROTECTED_PARAMETER}',
+    pg_catalog.concat('${MARK}', pg_catalog.encode(pg_catalog.convert_to(t, 'UTF8'), 'hex')), true);
+end`
+      : `declare t text; k bytea;
+begin
+  ${lookup}
+  select key into k from partywall.seal_key;
+  perform pg_catalog.set_config('partywall.seal', pg_catalog.concat(partywall.seal_mac(k, t), t), true);
+end`;
+  return `create or replace function partywall.enter(secret bytea) returns void
+language plpgsql volatile parallel unsafe security definer as $wall$
+${body}
+$wall$`;
+}
+
+// The MAC covers backend and transaction, so a seal that SQL reads is worthless in any other transaction.
+// Two nested hashes, key first: no length extension. Lengths are fixed up to the tenant, which comes last.
+const macFunction = `create or replace function partywall.seal_mac(key bytea, tenant text) returns text
+language plpgsql stable parallel restricted as $wall$
+begin
+  return pg_catalog.encode(pg_catalog.sha256(key operator(pg_catalog.||) pg_catalog.sha256(
+    key operator(pg_catalog.||) pg_catalog.int4send(pg_catalog.pg_backend_pid())
+        operator(pg_catalog.||) pg_catalog.timestamptz_send(pg_catalog.now())
+        operator(pg_catalog.||) pg_catalog.convert_to(tenant, 'UTF8'))), 'hex');
+end
+$wall$`;
+
+const TENANT_TYPES = { text: "text", uuid: "pg_catalog.uuid", bigint: "bigint" } as const;
+
+/** Column types a tenant column may have. */
+export type TenantType = keyof typeof TENANT_TYPES;
+
+function tenantFunction(form: SealForm, type: TenantType): string {
+  const cast = type === "text" ? "" : `::${TENANT_TYPES[type]}`;
+  const body =
+    form === "parameter"
+      ? `declare v text := pg_catalog.current_setting('${PROTECTED_PARAMETER}');
+begin
+  if pg_catalog.left(v, ${MARK.length}) operator(pg_catalog.<>) '${MARK}' then
+    raise exception '${NO_TENANT_MESSAGE}' using errcode = '${NO_TENANT}';
+  end if;
+  return pg_catalog.convert_from(pg_catalog.decode(pg_catalog.substr(v, ${MARK.length + 1}), 'hex'), 'UTF8')${cast};
+end`
+      : `declare v text := pg_catalog.current_setting('partywall.seal', true); t text := pg_catalog.substr(v, 65); k bytea;
+begin
+  if v operator(pg_catalog.<>) '' then
+    select key into k from partywall.seal_key;
+    if partywall.seal_mac(k, t) operator(pg_catalog.=) pg_catalog.left(v, 64) then
+      return t${cast};
+    end if;
+  end if;
+  raise exception '${NO_TENANT_MESSAGE}' using errcode = '${NO_TENANT}';
+end`;
+  const rights = form === "parameter" ? "parallel safe" : "parallel restricted security definer";
+  return `create or replace function partywall.tenant_${type}() returns ${TENANT_TYPES[type]}
+language plpgsql stable ${rights} as $wall$
+${body}
+$wall$`;
+}
+
+/** The statements that create the schema `partywall`: seals, `enter` and the functions policies call. Idempotent. */
+export function sealSql(roles: WallRoles, form: SealForm): string[] {
+  const owner = roles.owner ?? "partywall_owner";
+  const ownerName = quoteIdentifier(owner);
+  const app = quoteIdentifier(roles.app);
+  const system = quoteIdentifier(roles.system);
+  const readers = [app, system, ...(roles.migrator ? [quoteIdentifier(roles.migrator)] : [])].join(
+    ", ",
+  );
+  const functions = ["enter(bytea)", "tenant_text()", "tenant_uuid()", "tenant_bigint()"];
+  const all = form === "mac" ? [...functions, "seal_mac(bytea, text)"] : functions;
+  return [
+    `do $wall$ begin
+  if not exists (select from pg_catalog.pg_roles where rolname = ${quoteLiteral(owner)}) then
+    create role ${ownerName} nologin;
+  end if;
+  if not pg_catalog.pg_has_role(current_user, ${quoteLiteral(owner)}, 'member') then
+    execute pg_catalog.format('grant %I to %I', ${quoteLiteral(owner)}, current_user);
+  end if;
+end $wall$`,
+    ...(form === "parameter"
+      ? [`grant set on parameter ${PROTECTED_PARAMETER} to ${ownerName}`]
+      : []),
+    `create schema if not exists partywall`,
+    `revoke all on schema partywall from public`,
+    `grant usage on schema partywall to ${ownerName}, ${readers}`,
+    `create table if not exists partywall.seals (
+  digest bytea primary key,
+  tenant text not null check (tenant <> ''),
+  created_at timestamptz not null default pg_catalog.now(),
+  expires_at timestamptz not null default 'infinity')`,
+    `create index if not exists seals_tenant on partywall.seals (tenant)`,
+    `revoke all on partywall.seals from public, ${app}`,
+    `grant select, insert, update, delete on partywall.seals to ${system}`,
+    `grant select on partywall.seals to ${ownerName}`,
+    ...(form === "mac"
+      ? [
+          `create table if not exists partywall.seal_key (only_one boolean primary key default true check (only_one), key bytea not null)`,
+          `insert into partywall.seal_key (key)
+  select pg_catalog.uuid_send(pg_catalog.gen_random_uuid()) || pg_catalog.uuid_send(pg_catalog.gen_random_uuid())
+  on conflict do nothing`,
+          `revoke all on partywall.seal_key from public, ${app}, ${system}`,
+          `grant select on partywall.seal_key to ${ownerName}`,
+          macFunction,
+        ]
+      : []),
+    enterFunction(form),
+    ...(Object.keys(TENANT_TYPES) as TenantType[]).map((type) => tenantFunction(form, type)),
+    ...all.map((name) => `revoke all on function partywall.${name} from public, ${app}, ${system}`),
+    `grant create on schema partywall to ${ownerName}`,
+    ...all.map((name) => `alter function partywall.${name} owner to ${ownerName}`),
+    `revoke create on schema partywall from ${ownerName}`,
+    `grant execute on function partywall.enter(bytea) to ${app}`,
+    ...functions
+      .slice(1)
+      .map((name) => `grant execute on function partywall.${name} to ${readers}`),
+  ];
+}

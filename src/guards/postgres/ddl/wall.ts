@@ -1,0 +1,214 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { PartywallError } from "../../../errors.js";
+import { readTenantTable, type SqlClient } from "./catalog.js";
+import { quoteIdentifier, tableName, type TableName } from "./identifier.js";
+import { sharedTableSql, tableSql } from "./policies.js";
+import { databasePrivileges, type Privilege } from "./privileges.js";
+import type { SealForm, WallRoles } from "./roles.js";
+import { sealSql } from "./seal-sql.js";
+
+/** What stands behind the wall. */
+export interface WallOptions {
+  readonly roles: WallRoles;
+  /** Tables whose rows belong to a tenant: `"orders"`, `"sales.orders"` or `{ schema, name, column }`. */
+  readonly tables: readonly (string | (TableName & { readonly column?: string }))[];
+  /** Tables that every scope may read; `writable` ones may be written from every scope too. */
+  readonly shared?: readonly (string | (TableName & { readonly writable?: boolean }))[];
+  /** Name of the tenant column; default `"tenant_id"`. */
+  readonly tenantColumn?: string;
+  /** Form of the seal; default: `parameter` where the login may grant it (a superuser), `mac` elsewhere. */
+  readonly seal?: SealForm;
+}
+
+/** The statements that build a wall, in order. */
+export interface WallPlan {
+  readonly seal: SealForm;
+  /** Statements that must all succeed, in one transaction. */
+  readonly statements: readonly string[];
+  /** Rights to take, each by itself: what a managed server refuses is reported and does not stop the others. */
+  readonly privileges: readonly Privilege[];
+}
+
+/** What {@link applyWall} did. */
+export interface WallReport {
+  readonly seal: SealForm;
+  /** Rights that could not be taken, with what stays open. */
+  readonly missing: readonly Privilege[];
+}
+
+interface Standing {
+  readonly database: string;
+  readonly superuser: boolean;
+  readonly version: number;
+  readonly roles: string[];
+}
+
+async function readStanding(client: SqlClient, roles: WallRoles): Promise<Standing> {
+  const { rows } = await client.query(
+    `select pg_catalog.current_database() as database,
+  (select rolsuper from pg_catalog.pg_roles where rolname = current_user) as superuser,
+  pg_catalog.current_setting('server_version_num')::int as version,
+  array(select rolname::text from pg_catalog.pg_roles where rolname = any($1::text[])) as roles`,
+    [[roles.app, roles.system, ...(roles.migrator ? [roles.migrator] : [])]],
+  );
+  return rows[0] as unknown as Standing;
+}
+
+/**
+ * Reads the live catalogue and returns the statements that put the tables behind the wall; sends nothing else.
+ * Building it again on the same database is harmless. Throws `PW_CONFIG` for a server older than PostgreSQL 15,
+ * a login or table that does not exist, or a tenant column of an unknown type.
+ *
+ * @param client a connected client of the login that owns the tables; never the application's
+ *
+ * @example
+ * ```ts
+ * import pg from "pg";
+ * import { planWall, printWall } from "partywall/guards/postgres";
+ *
+ * const client = new pg.Client(process.env["MIGRATION_URL"]);
+ * await client.connect();
+ * const plan = await planWall(client, {
+ *   roles: { app: "shop_app", system: "shop_system" },
+ *   tables: ["orders", "customers"],
+ * });
+ * console.log(printWall(plan)); // a migration
+ * await client.end();
+ * ```
+ */
+export async function planWall(client: SqlClient, options: WallOptions): Promise<WallPlan> {
+  const standing = await readStanding(client, options.roles);
+  if (standing.version < 150_000) {
+    throw new PartywallError(
+      "PW_CONFIG",
+      "The server is older than PostgreSQL 15, which the seal needs. Upgrade the server.",
+    );
+  }
+  for (const role of [options.roles.app, options.roles.system]) {
+    if (!standing.roles.includes(role)) {
+      throw new PartywallError(
+        "PW_CONFIG",
+        `There is no role ${JSON.stringify(role)} on this server. Create the login first (docs/guides/logins.md).`,
+      );
+    }
+  }
+  if (options.roles.app === options.roles.system) {
+    throw new PartywallError(
+      "PW_CONFIG",
+      "The application and the system login are the same role, so no policy could tell them apart. Create two.",
+    );
+  }
+  const seal = options.seal ?? (standing.superuser ? "parameter" : "mac");
+  const column = options.tenantColumn ?? "tenant_id";
+  const statements = sealSql(options.roles, seal);
+  const schemas = new Set<string>();
+  for (const entry of options.tables) {
+    const table = tableName(entry);
+    schemas.add(table.schema);
+    const own = typeof entry === "string" ? column : (entry.column ?? column);
+    for (const target of await readTenantTable(client, table, own)) {
+      statements.push(...tableSql(target, options.roles));
+    }
+  }
+  for (const entry of options.shared ?? []) {
+    const table = tableName(entry);
+    schemas.add(table.schema);
+    const writable = typeof entry !== "string" && entry.writable === true;
+    statements.push(...sharedTableSql(table, options.roles, writable));
+  }
+  for (const schema of schemas) {
+    statements.push(
+      `grant usage on schema ${quoteIdentifier(schema)} to ${quoteIdentifier(options.roles.app)}, ${quoteIdentifier(options.roles.system)}`,
+    );
+  }
+  return { seal, statements, privileges: databasePrivileges(standing.database, options.roles) };
+}
+
+/**
+ * Prints a plan as one SQL script, for a migration.
+ *
+ * @example
+ * ```ts
+ * import { printWall } from "partywall/guards/postgres";
+ *
+ * console.log(printWall({ seal: "mac", statements: ["select 1"], privileges: [] }));
+ * ```
+ */
+export function printWall(plan: WallPlan): string {
+  const privileges = plan.privileges.map(
+    (privilege) =>
+      `-- ${privilege.code}${privilege.superuser ? " (superuser)" : ""}; without it, ${privilege.otherwise}\n${privilege.sql};`,
+  );
+  return [`begin;`, ...plan.statements.map((sql) => `${sql};`), `commit;`, ...privileges, ""].join(
+    "\n",
+  );
+}
+
+/**
+ * Plans and builds the wall in one transaction, then takes the rights one by one and reports those the server
+ * would not let go. Throws what {@link planWall} throws and what the database refuses; nothing is half-built.
+ *
+ * @param client a connected client (not a pool) of the login that owns the tables
+ *
+ * @example
+ * ```ts
+ * import pg from "pg";
+ * import { applyWall } from "partywall/guards/postgres";
+ *
+ * const client = new pg.Client(process.env["MIGRATION_URL"]);
+ * await client.connect();
+ * const report = await applyWall(client, {
+ *   roles: { app: "shop_app", system: "shop_system" },
+ *   tables: ["orders"],
+ * });
+ * for (const right of report.missing) console.warn(`${right.code}: ${right.otherwise}`);
+ * await client.end();
+ * ```
+ */
+export async function applyWall(client: SqlClient, options: WallOptions): Promise<WallReport> {
+  const plan = await retried(() => build(client, options));
+  const missing: Privilege[] = [];
+  for (const privilege of plan.privileges) {
+    try {
+      await retried(() => client.query(privilege.sql));
+    } catch (error) {
+      // Only a refusal of rights is passed over, and reported below; anything else is a fault.
+      if ((error as { code?: unknown }).code !== "42501") throw error;
+    }
+    const { rows } = await client.query(`select (${privilege.open}) as open`);
+    if (rows[0]?.["open"] !== false) missing.push(privilege);
+  }
+  return { seal: plan.seal, missing };
+}
+
+async function build(client: SqlClient, options: WallOptions): Promise<WallPlan> {
+  await client.query("begin");
+  try {
+    // One builder of this database at a time.
+    await client.query("select pg_catalog.pg_advisory_xact_lock(7023, 1)");
+    const plan = await planWall(client, options);
+    for (const sql of plan.statements) await client.query(sql);
+    await client.query("commit");
+    return plan;
+  } catch (error) {
+    await client.query("rollback");
+    throw error;
+  }
+}
+
+// Roles and parameters are the whole server's, beyond the lock of one database: builders of two databases that
+// change the same catalogue row see 23505 or "tuple concurrently updated" (XX000).
+const COLLIDED = new Set(["23505", "XX000", "40001", "40P01"]);
+const MOST_TRIES = 8;
+
+async function retried<T>(attempt: () => Promise<T>): Promise<T> {
+  for (let tries = 1; ; tries += 1) {
+    try {
+      return await attempt();
+    } catch (error) {
+      const code = (error as { code?: unknown }).code;
+      if (tries >= MOST_TRIES || typeof code !== "string" || !COLLIDED.has(code)) throw error;
+      await sleep(20 * tries);
+    }
+  }
+}

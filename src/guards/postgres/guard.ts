@@ -1,0 +1,208 @@
+import { PartywallError } from "../../errors.js";
+import type { Guard, GuardedTenant, GuardHost } from "../../scope/guard.js";
+import { admitTenant, admittedTenants, expelTenant, retireSeals } from "./admissions.js";
+import {
+  guardedClientClass,
+  UNCONFIGURED,
+  type ClientRules,
+  type GuardedClientClass,
+} from "./client.js";
+import type { SqlClient } from "./ddl/catalog.js";
+import { inspectDriver, type PgInternals, type PgModule, type PgPool } from "./driver.js";
+import { guardedPoolClass, systemPool } from "./pool.js";
+import { proveWall } from "./self-test.js";
+import { sealSecrets, TicketOffice } from "./ticket.js";
+
+/** Where a login connects: a connection string or a `pg` pool configuration. */
+export type PgLogin = string | Readonly<Record<string, unknown>>;
+
+/** Options of {@link guardPg}. */
+export interface GuardPgOptions {
+  /** The application's login. May be missing while a build imports the module; the first use then throws. */
+  readonly app: PgLogin | undefined;
+  /** The system login, for `pw.system()` and for admitting tenants. */
+  readonly system?: PgLogin | undefined;
+  /**
+   * Parameters of the startup packet, which a login's own `ALTER ROLE … SET` cannot override. Default:
+   * `standard_conforming_strings=on`, `row_security=on` and `search_path=public`; given ones are added to these.
+   * A pooler that refuses them needs `{ startup: false }`.
+   */
+  readonly startup?: Readonly<Record<string, string>> | false;
+  /**
+   * Keeps the names of prepared statements; default false: they are sent unnamed. With names, a connection is
+   * cleared by DISCARD ALL whenever the tenant changes.
+   */
+  readonly namedStatements?: boolean;
+  /** How long expelling a tenant waits for transactions under way before ending them; default 10,000 ms. */
+  readonly expelGraceMs?: number;
+  /** How long a statement cancelled by `query_timeout` may take to end before its connection is closed; default 5,000 ms. */
+  readonly drainMs?: number;
+}
+
+/** The guard of one PostgreSQL server, made by {@link guardPg}. */
+export interface PostgresGuard<Driver extends PgModule> extends Guard {
+  readonly wire: "postgres";
+  /** A pool of guarded connections; an instance of the caller's own `pg.Pool`. Hand it to the ORM. */
+  readonly pool: InstanceType<Driver["Pool"]>;
+  /** The guarded `Pool` class, for hosts that construct their own. */
+  readonly Pool: Driver["Pool"];
+  /** The guarded `Client` class, for a dedicated connection (LISTEN, a long stream). */
+  readonly Client: Driver["Client"];
+  /** The caller's module with `Pool` and `Client` exchanged for the guarded ones, for hosts that take a driver. */
+  readonly driver: Driver;
+  /**
+   * Admits every known tenant under the instance's newest secret and lets older seals expire after `keepMs`
+   * (default one hour). Resolves to the number of seals that will expire.
+   */
+  rotateSeals(options?: { readonly keepMs?: number }): Promise<number>;
+}
+
+const STARTUP = {
+  standard_conforming_strings: "on",
+  row_security: "on",
+  search_path: "public",
+};
+
+function loginConfig(login: PgLogin | undefined, name: "app" | "system"): object {
+  if (login === undefined || login === "") {
+    throw new PartywallError(
+      "PW_CONFIG",
+      `guardPg() has no \`${name}\` login, so it cannot connect. Pass a connection string or a pg configuration (docs/guides/logins.md).`,
+    );
+  }
+  return typeof login === "string" ? { connectionString: login } : login;
+}
+
+/**
+ * Guards the caller's own `pg`: every statement carries the tenant of the scope that issued it, sealed into the same
+ * round trip, and a statement outside any scope throws before anything is sent. Opens no socket until first use.
+ * Throws `PW_CONFIG` for a `pg` it does not know.
+ *
+ * @example
+ * ```ts
+ * import pg from "pg";
+ * import { createPartywall } from "partywall";
+ * import { guardPg } from "partywall/guards/postgres";
+ *
+ * const pw = createPartywall({
+ *   secret: process.env["PARTYWALL_SECRET"],
+ *   postgres: guardPg(pg, {
+ *     app: process.env["DATABASE_URL"],
+ *     system: process.env["SYSTEM_DATABASE_URL"],
+ *   }),
+ * });
+ * await pw.run("acme", () => pw.postgres.pool.query("select * from orders"));
+ * ```
+ */
+export function guardPg<Driver extends PgModule>(
+  pg: Driver,
+  options: GuardPgOptions,
+): PostgresGuard<Driver> {
+  const internals = inspectDriver(pg);
+  return new GuardOfPostgres(internals, options) as unknown as PostgresGuard<Driver>;
+}
+
+class GuardOfPostgres implements Guard {
+  readonly wire = "postgres";
+  readonly #pg: PgInternals;
+  readonly #options: GuardPgOptions;
+  readonly #office = new TicketOffice();
+  readonly Client: GuardedClientClass;
+  readonly Pool: new (config?: unknown) => PgPool;
+  readonly driver: object;
+  #pool: PgPool | undefined;
+  #system: PgPool | undefined;
+  #keeper: PgPool | undefined;
+
+  constructor(pg: PgInternals, options: GuardPgOptions) {
+    this.#pg = pg;
+    this.#options = options;
+    const rules: ClientRules = {
+      startup: options.startup === false ? {} : { ...STARTUP, ...options.startup },
+      keepNames: options.namedStatements === true,
+      drainMs: options.drainMs ?? 5000,
+    };
+    this.Client = guardedClientClass(pg, this.#office, rules);
+    this.Pool = guardedPoolClass(pg, this.#office, this.Client, () => this.#systemPool());
+    this.driver = Object.create(pg, {
+      Client: { value: this.Client, enumerable: true },
+      Pool: { value: this.Pool, enumerable: true },
+    }) as object;
+  }
+
+  get pool(): PgPool {
+    // An unconfigured login is told at first use, not when a build imports the module.
+    this.#pool ??= new this.Pool(
+      this.#options.app ? loginConfig(this.#options.app, "app") : { [UNCONFIGURED]: true },
+    );
+    return this.#pool;
+  }
+
+  #systemPool(): PgPool {
+    this.#system ??= systemPool(
+      this.#pg,
+      this.#office,
+      loginConfig(this.#options.system, "system"),
+    );
+    return this.#system;
+  }
+
+  // The guard's own connections to the seals; no statement of the application's ever runs on them.
+  #keeperPool(): SqlClient {
+    this.#keeper ??= new this.#pg.Pool({ ...loginConfig(this.#options.system, "system"), max: 2 });
+    return this.#keeper as unknown as SqlClient;
+  }
+
+  attach(host: GuardHost): void {
+    this.#office.attach(host);
+  }
+
+  async admit(tenant: GuardedTenant): Promise<void> {
+    await admitTenant(this.#keeperPool(), tenant.id, sealSecrets(this.#office.host, tenant.id));
+  }
+
+  async expel(tenant: GuardedTenant): Promise<void> {
+    this.#office.forget(tenant.id);
+    await expelTenant(this.#keeperPool(), tenant.id, {
+      appRole: await this.#appRole(),
+      graceMs: this.#options.expelGraceMs ?? 10_000,
+      innocent: (pid) => this.#office.connections.isInnocent(pid, tenant.id),
+    });
+  }
+
+  async #appRole(): Promise<string> {
+    const client = new this.#pg.Client(loginConfig(this.#options.app, "app")) as unknown as {
+      user?: string;
+    };
+    if (client.user) return client.user;
+    throw new PartywallError(
+      "PW_CONFIG",
+      "The `app` login of guardPg() names no user. Put it into the connection string.",
+    );
+  }
+
+  async rotateSeals(options: { readonly keepMs?: number } = {}): Promise<number> {
+    const client = this.#keeperPool();
+    const newest: Buffer[] = [];
+    for (const tenantId of await admittedTenants(client)) {
+      const secrets = sealSecrets(this.#office.host, tenantId);
+      await admitTenant(client, tenantId, secrets.slice(0, 1));
+      if (secrets[0] !== undefined) newest.push(secrets[0]);
+    }
+    return retireSeals(client, newest, options.keepMs ?? 3_600_000);
+  }
+
+  async ready(): Promise<void> {
+    await proveWall(this.#pg, this.#keeperPool(), {
+      app: loginConfig(this.#options.app, "app"),
+      pool: this.pool,
+      guarded: this.Pool,
+    });
+  }
+
+  async close(): Promise<void> {
+    const pools = [this.#pool, this.#system, this.#keeper];
+    this.#pool = this.#system = this.#keeper = undefined;
+    await Promise.all(pools.map((pool) => pool?.end()));
+  }
+}

@@ -1,0 +1,11 @@
+export { guardPg } from "./guard.js";
+export type { GuardPgOptions, PgLogin, PostgresGuard } from "./guard.js";
+export type { PgModule } from "./driver.js";
+export { insertRows } from "./insert-rows.js";
+export type { InsertRowsOptions } from "./insert-rows.js";
+export { applyWall, planWall, printWall } from "./ddl/wall.js";
+export type { WallOptions, WallPlan, WallReport } from "./ddl/wall.js";
+export type { SealForm, WallRoles } from "./ddl/roles.js";
+export type { Privilege } from "./ddl/privileges.js";
+export type { SqlClient } from "./ddl/catalog.js";
+export type { TableName } from "./ddl/identifier.js";

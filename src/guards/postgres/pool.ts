@@ -1,0 +1,109 @@
+import { AsyncResource } from "node:async_hooks";
+import { PartywallError } from "../../errors.js";
+import type { GuardedClient, GuardedClientClass } from "./client.js";
+import type { PgCallback, PgClient, PgInternals, PgPool, PoolCallback } from "./driver.js";
+import { systemClientClass } from "./system-client.js";
+import type { Ticket, TicketOffice } from "./ticket.js";
+
+/** A client that must be looked at before another borrower gets it. */
+type Settling = PgClient & Pick<GuardedClient, "isClean" | "settle">;
+
+/** The caller's own Pool class that hands no connection on before it is clean. */
+function settlingPoolClass(pg: PgInternals): new (config?: unknown) => PgPool {
+  return class extends pg.Pool {
+    override _release(client: PgClient, idleListener: unknown, error: unknown): void {
+      const settling = client as Settling;
+      if (error || settling.isClean()) return super._release(client, idleListener, error);
+      settling.settle((destroy) => super._release(client, idleListener, destroy));
+    }
+  };
+}
+
+/** Connections of the system login, for {@link guardedPoolClass} to borrow in a system scope. */
+export function systemPool(pg: PgInternals, office: TicketOffice, config: object): PgPool {
+  const Pool = settlingPoolClass(pg);
+  return new Pool({ ...config, Client: systemClientClass(pg, office) });
+}
+
+/**
+ * The caller's own Pool class whose connections are guarded. In a system scope it lends those of the system pool.
+ * The scope is read when the caller asks, never when a connection comes free: a queue runs its callbacks in the
+ * context of whoever released.
+ */
+export function guardedPoolClass(
+  pg: PgInternals,
+  office: TicketOffice,
+  Client: GuardedClientClass,
+  system: () => PgPool,
+): new (config?: unknown) => PgPool {
+  return class GuardedPool extends settlingPoolClass(pg) {
+    constructor(config?: unknown) {
+      if ((config as { Client?: unknown } | undefined)?.Client !== undefined) {
+        throw new PartywallError(
+          "PW_CONFIG",
+          "A guarded pool was given a Client of its own, which would send statements past the guard. Leave `Client` out.",
+        );
+      }
+      super({ ...(config as object | undefined), Client });
+    }
+
+    override connect(callback?: PoolCallback): unknown {
+      if (office.inSystemScope()) return system().connect(callback);
+      return super.connect(callback && AsyncResource.bind(callback));
+    }
+
+    override query(text: unknown, values?: unknown, callback?: PgCallback): unknown {
+      if (typeof text === "function") return super.query(text, values, callback);
+      const given = typeof values === "function" ? (values as PgCallback) : callback;
+      const parameters = typeof values === "function" ? undefined : values;
+      let ticket: Ticket;
+      try {
+        if (office.inSystemScope()) return system().query(text, parameters, given);
+        ticket = office.issue(
+          typeof text === "string" ? text : (text as { text?: unknown } | null)?.text,
+        );
+      } catch (error) {
+        if (given === undefined) return Promise.reject(error as Error);
+        process.nextTick(given, error);
+        return undefined;
+      }
+      if (given !== undefined) {
+        this.#run(ticket, text, parameters, AsyncResource.bind(given));
+        return undefined;
+      }
+      return new Promise((resolve, reject) => {
+        this.#run(ticket, text, parameters, (error, result) =>
+          error ? reject(error) : resolve(result),
+        );
+      }).catch((error: Error) => {
+        // The stack then leads to the code that issued the query, as with the driver's own promise.
+        Error.captureStackTrace(error);
+        throw error;
+      });
+    }
+
+    #run(ticket: Ticket, text: unknown, values: unknown, done: PgCallback): void {
+      super.connect((failure, client, release) => {
+        if (failure || client === undefined || release === undefined) return done(failure);
+        let over = false;
+        const finish = (error: Error | null | undefined, result?: unknown) => {
+          if (over) return;
+          over = true;
+          client.removeListener("error", finish);
+          release(error);
+          done(error, result);
+        };
+        client.once("error", finish);
+        try {
+          (client as GuardedClient).issue(ticket, text, values, finish);
+        } catch (error) {
+          finish(error as Error);
+        }
+      });
+    }
+
+    override end(callback?: () => void): unknown {
+      return super.end(callback);
+    }
+  };
+}

@@ -1,0 +1,166 @@
+import { PartywallError } from "../../errors.js";
+import type { PgConnection, PgInternals, PgMessage, PgQuery } from "./driver.js";
+import { isServerError, sealError, wallError } from "./refusals.js";
+import { mayBeSeveral } from "./statement.js";
+import type { Ticket } from "./ticket.js";
+
+/** What a query asks of the guarded connection it runs on. */
+export interface SealKeeper {
+  /** Decides at the moment of sending: an error, the bytes to send first, or nothing to add. */
+  admit(ticket: Ticket, text: unknown): PartywallError | Buffer | undefined;
+  /** The seal was accepted. */
+  sealed(): void;
+  /** A statement is sent under a name that stays on the connection. */
+  named(): void;
+  /** A statement of the caller's ended with this tag. */
+  observe(tag: string, ticket: Ticket, text: unknown): void;
+}
+
+/** A query of the caller's that knows its ticket. */
+export interface TicketedQuery extends PgQuery {
+  ticket: Ticket;
+  keeper: SealKeeper;
+  timedOut: boolean;
+}
+
+// Behind a seal, PostgreSQL never ends the implicit transaction of a simple query that holds one statement (seen in
+// 15 to 18). Two empty SELECTs in front make any text several, which it ends.
+const PREFIX = "select;select;";
+const PREFIX_STATEMENTS = 2;
+
+function shiftPosition(error: Error & { position?: string }): void {
+  if (error.position) error.position = String(Number(error.position) - PREFIX.length);
+}
+
+type QueryClass = new (config: unknown, values?: unknown, callback?: unknown) => TicketedQuery;
+
+/** The caller's own Query class with the seal sent before its first message, in the same write and the same Sync. */
+export function sealedQueryClass(pg: PgInternals, keepNames: boolean): QueryClass {
+  class SealedQuery extends pg.Query {
+    override ticket!: Ticket;
+    keeper!: SealKeeper;
+    timedOut = false;
+    #seal: Buffer | undefined;
+    #sealing = false;
+    #preparing = false;
+    #swallow = 0;
+    #prefixed = false;
+    #name: string | undefined;
+
+    constructor(config: unknown, values?: unknown, callback?: unknown) {
+      super(config, values, callback);
+      const name = (config as { name?: string } | null)?.name;
+      if (keepNames) this.#name = name;
+      // Sent unnamed: tenant SQL can replace a named statement, and the next tenant's Bind would run it.
+      else if (name) this.queryMode = "extended";
+    }
+
+    override submit(connection: PgConnection): Error | null | undefined | void {
+      const verdict = this.keeper.admit(this.ticket, this.text);
+      if (verdict instanceof Error) return verdict;
+      if (this.name !== undefined) this.keeper.named();
+      this.#seal = undefined;
+      const valid = typeof this.text === "string" && (!this.values || Array.isArray(this.values));
+      if (verdict === undefined || !valid) return super.submit(connection);
+      this.#seal = verdict;
+      if (this.requiresPreparation()) return super.submit(connection);
+      return this.#submitSeveral(connection, verdict);
+    }
+
+    #submitSeveral(connection: PgConnection, seal: Buffer): Error | null | undefined | void {
+      const { stream } = connection;
+      stream.cork?.();
+      try {
+        this.#sealing = true;
+        this.#swallow = PREFIX_STATEMENTS;
+        this.#prefixed = true;
+        stream.write(seal);
+        connection.query(PREFIX + this.text);
+        return null;
+      } finally {
+        stream.uncork?.();
+      }
+    }
+
+    // True while what the server answers is not yet the caller's.
+    get #ours(): boolean {
+      return this.#sealing || this.#swallow > 0;
+    }
+
+    override handleRowDescription(message: PgMessage): void {
+      if (!this.#ours) super.handleRowDescription?.(message);
+    }
+
+    override requiresPreparation(): boolean {
+      return (this.#seal !== undefined && !mayBeSeveral(this.text)) || super.requiresPreparation();
+    }
+
+    override prepare(connection: PgConnection): void {
+      if (this.#seal === undefined) return super.prepare(connection);
+      this.#sealing = true;
+      connection.stream.write(this.#seal);
+      this.#preparing = true;
+      try {
+        super.prepare(connection);
+      } finally {
+        this.#preparing = false;
+      }
+    }
+
+    override handleDataRow(message: PgMessage): void {
+      if (!this.#ours) super.handleDataRow(message);
+    }
+
+    override handleCommandComplete(message: PgMessage, connection: PgConnection): void {
+      if (this.#sealing) {
+        this.#sealing = false;
+        this.keeper.sealed();
+        return;
+      }
+      if (this.#swallow > 0) {
+        this.#swallow -= 1;
+        return;
+      }
+      this.keeper.observe(message.text ?? "", this.ticket, this.text);
+      super.handleCommandComplete(message, connection);
+    }
+
+    override handleError(error: Error, connection: PgConnection): void {
+      // A value that could not be serialised fails inside prepare(), while the seal's answer is still to come.
+      if (this.#preparing) return super.handleError(error, connection);
+      let told = error;
+      if (this.#sealing) {
+        this.#sealing = false;
+        if (this.#name !== undefined) delete connection.submittedNamedStatements[this.#name];
+        // The server skips everything up to a Sync after a failed seal; a simple query brings none of its own.
+        if (this.#swallow > 0 && isServerError(error)) connection.sync();
+        told = sealError(error);
+      } else {
+        told = wallError(error, this.ticket, this.text);
+        if (this.#prefixed) shiftPosition(error);
+      }
+      if (this.timedOut && isServerError(error) && error.code === "57014") {
+        told = new PartywallError(
+          "PW_QUERY_TIMEOUT",
+          "The statement ran longer than query_timeout and was cancelled on the server.",
+          { cause: error },
+        );
+      }
+      super.handleError(told, connection);
+    }
+
+    static {
+      // The driver reads `name` when any Parse is answered; while that is the seal's, the query has none.
+      Object.defineProperty(this.prototype, "name", {
+        configurable: true,
+        get(this: SealedQuery) {
+          return this.#sealing ? undefined : this.#name;
+        },
+        set(this: SealedQuery, name: string | undefined) {
+          if (#name in this) this.#name = name;
+        },
+      });
+    }
+  }
+  return SealedQuery;
+}

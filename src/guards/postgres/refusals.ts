@@ -1,0 +1,69 @@
+import { PartywallError, TenantContextError } from "../../errors.js";
+import { NO_TENANT, SEAL_REFUSED } from "./ddl/seal-sql.js";
+import { isCopy } from "./statement.js";
+import type { Ticket } from "./ticket.js";
+
+interface ServerError extends Error {
+  readonly code?: string;
+  readonly severity?: string;
+  readonly routine?: string;
+}
+
+/** Whether an error is the server's own message, not the socket's or the driver's. */
+export function isServerError(error: Error): error is ServerError {
+  return "severity" in error && "code" in error;
+}
+
+// The statement was cut short from outside, or the transaction was already aborted: the seal is not at fault.
+const NOT_THE_SEAL = /^(?:25P02|57|53|58|08|40)/;
+
+/** Translates a failed seal. The caller's statement never ran. */
+export function sealError(error: Error): Error {
+  if (!isServerError(error) || NOT_THE_SEAL.test(error.code ?? "")) return error;
+  const why =
+    error.code === SEAL_REFUSED
+      ? "does not know this tenant's seal: the tenant is suspended, erased, moved or was never admitted, or the secret has changed"
+      : error.code === "3F000" || error.code === "42883"
+        ? "has no wall: the function partywall.enter is missing. Build it with applyWall()"
+        : `would not seal the transaction (SQLSTATE ${error.code ?? "unknown"})`;
+  return new PartywallError(
+    "PW_SEAL_REFUSED",
+    `The statement was not run: the database ${why}. See docs/security.md.`,
+    { cause: error },
+  );
+}
+
+/** Translates what the wall refused into Partywall's own errors; every other error passes as it is. */
+export function wallError(error: Error, ticket: Ticket, text: unknown): Error {
+  if (!isServerError(error)) return error;
+  const cause = { cause: error };
+  if (error.code === NO_TENANT) {
+    return ticket.kind === "tenant"
+      ? new PartywallError(
+          "PW_WALL_REFUSED",
+          "The statement touched tenant rows after its transaction had ended (a COMMIT or ROLLBACK inside one text), so the database refused it. Send transaction control as statements of their own.",
+          cause,
+        )
+      : new TenantContextError(
+          "PW_CENTRAL_SCOPE",
+          `The statement touched tenant rows where no tenant is current (${ticket.kind}), so the database refused it. Use pw.run(tenant, fn).`,
+          cause,
+        );
+  }
+  if (error.code === SEAL_REFUSED) return sealError(error);
+  if (error.code === "42501" && error.routine === "ExecWithCheckOptions") {
+    return new PartywallError(
+      "PW_WRITE_MISMATCH",
+      "A row was written with another tenant's id, so the database refused it. Leave the tenant column out; the database stamps it.",
+      cause,
+    );
+  }
+  if (error.code === "0A000" && typeof text === "string" && isCopy(text)) {
+    return new PartywallError(
+      "PW_COPY_FROM",
+      "PostgreSQL does not run COPY FROM on tables with row security. Use insertRows() from partywall/guards/postgres.",
+      cause,
+    );
+  }
+  return error;
+}

@@ -1,0 +1,58 @@
+import { AsyncResource } from "node:async_hooks";
+import { PartywallError } from "../../errors.js";
+import { anchor } from "../../scope/anchor.js";
+import type { PgCallback, PgClient, PgInternals, PgSubmittable } from "./driver.js";
+import { keepContext } from "./submittable.js";
+import type { TicketOffice } from "./ticket.js";
+
+/** The caller's own Client class for the system login: it sends nothing outside a system scope. */
+export function systemClientClass(
+  pg: PgInternals,
+  office: TicketOffice,
+): new (config?: unknown) => PgClient {
+  return class Client extends pg.Client {
+    #status = "I";
+
+    override connect(callback?: unknown): unknown {
+      const done =
+        typeof callback === "function" ? AsyncResource.bind(callback as () => void) : undefined;
+      return anchor.als.run(undefined, () => super.connect(done));
+    }
+
+    override query(config: unknown, values?: unknown, callback?: unknown): unknown {
+      const given = typeof values === "function" ? values : callback;
+      const parameters = typeof values === "function" ? undefined : values;
+      const done =
+        typeof given === "function" ? AsyncResource.bind(given as PgCallback) : undefined;
+      const submittable = typeof (config as { submit?: unknown } | null)?.submit === "function";
+      if (submittable) keepContext(config as PgSubmittable);
+      if (office.inSystemScope()) return super.query(config, parameters, done);
+      office.host.denied({ code: "PW_STATEMENT_REFUSED", wire: "postgres" });
+      const error = new PartywallError(
+        "PW_STATEMENT_REFUSED",
+        "A connection of the system login was used outside its system scope, so nothing was sent. Keep it inside pw.system({ reason }, fn) and release it there.",
+      );
+      if (submittable) {
+        process.nextTick(() => (config as PgSubmittable).handleError(error, this.connection));
+        return config;
+      }
+      if (done === undefined) return this._Promise.reject(error);
+      process.nextTick(done, error);
+      return undefined;
+    }
+
+    override _handleReadyForQuery(message: { readonly status?: "I" | "T" | "E" }): void {
+      this.#status = message.status ?? "I";
+      super._handleReadyForQuery(message);
+    }
+
+    isClean(): boolean {
+      return this.#status === "I";
+    }
+
+    // A transaction left open would run on in the next system scope.
+    settle(done: (destroy: boolean) => void): void {
+      done(true);
+    }
+  };
+}

@@ -1,0 +1,112 @@
+import type { GuardHost } from "../../scope/guard.js";
+import { PartywallError, TenantContextError } from "../../errors.js";
+import { isChatter } from "./chatter.js";
+import { Connections } from "./connections.js";
+import { sealBytes } from "./seal.js";
+
+/** What a statement was allowed when the caller issued it; fixed then, whatever runs when it is sent. */
+export interface Ticket {
+  /** Who owns a transaction that this statement begins: `tenant:<id>`, `central`, or one of the guard's own. */
+  readonly holder: string;
+  readonly kind: "tenant" | "central" | "chatter" | "reset";
+  /** The bytes that seal a transaction; absent where no tenant is current. */
+  readonly seal: Buffer | undefined;
+}
+
+const CENTRAL: Ticket = { holder: "central", kind: "central", seal: undefined };
+const CHATTER: Ticket = { holder: "chatter", kind: "chatter", seal: undefined };
+/** The ticket of the guard's own DISCARD ALL. */
+export const RESET: Ticket = { holder: "reset", kind: "reset", seal: undefined };
+
+const PURPOSE = "seal:postgres";
+const MOST_TICKETS = 10_000;
+
+/** The secrets of one tenant, newest first, as `partywall.enter` takes them. */
+export function sealSecrets(host: GuardHost, tenantId: string): readonly Buffer[] {
+  return host.derive(PURPOSE, tenantId);
+}
+
+/** Gives a ticket to each statement a guarded client is asked to send, or refuses it. */
+export class TicketOffice {
+  #host: GuardHost | undefined;
+  readonly #byTenant = new Map<string, Ticket>();
+  /** The guarded connections open in this process. */
+  readonly connections = new Connections();
+
+  /** Binds the office to an instance. Throws `PW_CONFIG` when it already belongs to another. */
+  attach(host: GuardHost): void {
+    if (this.#host !== undefined && this.#host !== host) {
+      throw new PartywallError(
+        "PW_CONFIG",
+        "This PostgreSQL guard already belongs to a Partywall instance. Call guardPg() once for each createPartywall().",
+      );
+    }
+    this.#host = host;
+  }
+
+  /** The instance. Throws `PW_GUARD_DETACHED` before there is one. */
+  get host(): GuardHost {
+    if (this.#host === undefined) {
+      throw new PartywallError(
+        "PW_GUARD_DETACHED",
+        "The PostgreSQL guard was used before createPartywall({ postgres }) was called with it, so it knows no tenant. Construct the instance first.",
+      );
+    }
+    return this.#host;
+  }
+
+  /** Whether the system scope is current, whose statements go to its own login. */
+  inSystemScope(): boolean {
+    return this.host.scope()?.kind === "system";
+  }
+
+  /** Drops what is kept of a tenant. */
+  forget(tenantId: string): void {
+    this.#byTenant.delete(tenantId);
+  }
+
+  /** The ticket of a statement issued now. Throws where none may be issued; nothing is sent then. */
+  issue(text: unknown): Ticket {
+    const host = this.host;
+    const scope = host.scope();
+    if (scope?.kind === "tenant") {
+      const known = this.#byTenant.get(scope.tenant.id);
+      if (known !== undefined && scope.placement.strategy === "row") return known;
+      return this.#open(host, scope.tenant.id, scope.placement.strategy);
+    }
+    if (scope?.kind === "central") return CENTRAL;
+    if (scope === undefined) {
+      if (typeof text === "string" && isChatter(text)) return CHATTER;
+      host.denied({ code: "PW_NO_SCOPE", wire: "postgres" });
+      throw new TenantContextError(
+        "PW_NO_SCOPE",
+        "A statement was issued outside any scope, so nothing was sent. Wrap the call in pw.run(tenant, fn), or in pw.central(fn) for shared tables.",
+      );
+    }
+    host.denied({ code: "PW_STATEMENT_REFUSED", wire: "postgres" });
+    throw new PartywallError(
+      "PW_STATEMENT_REFUSED",
+      "A connection of the application's login was used in a system scope, so nothing was sent. Take the connection from the guarded pool inside pw.system(); it gives the system login's.",
+    );
+  }
+
+  #open(host: GuardHost, id: string, strategy: string): Ticket {
+    if (strategy !== "row") {
+      throw new PartywallError(
+        "PW_CONFIG",
+        `The tenant's placement has the strategy ${JSON.stringify(strategy)}, which this PostgreSQL guard does not route yet. Place it with { strategy: "row" }.`,
+      );
+    }
+    const [secret] = sealSecrets(host, id);
+    if (secret === undefined) {
+      throw new PartywallError("PW_CONFIG", "The instance derived no key. Set { secret }.");
+    }
+    const ticket: Ticket = { holder: `tenant:${id}`, kind: "tenant", seal: sealBytes(secret) };
+    if (this.#byTenant.size >= MOST_TICKETS) {
+      const oldest = this.#byTenant.keys().next().value;
+      if (oldest !== undefined) this.#byTenant.delete(oldest);
+    }
+    this.#byTenant.set(id, ticket);
+    return ticket;
+  }
+}

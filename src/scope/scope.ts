@@ -1,0 +1,29 @@
+import type { Placement, Tenant } from "./tenant.js";
+
+interface ScopeBase {
+  /** Name of the Partywall instance that opened the scope; another instance does not see it. */
+  readonly realm: string;
+  /** The scope this one was opened in. */
+  readonly parent: Scope | undefined;
+}
+
+/** The asynchronous execution in which one tenant is current. */
+export interface TenantScope extends ScopeBase {
+  readonly kind: "tenant";
+  readonly tenant: Tenant;
+  readonly placement: Placement;
+}
+
+/** Execution that belongs to no tenant: shared tables only. */
+export interface CentralScope extends ScopeBase {
+  readonly kind: "central";
+}
+
+/** Execution across tenants, with a stated reason, through its own database login. */
+export interface SystemScope extends ScopeBase {
+  readonly kind: "system";
+  readonly reason: string;
+}
+
+/** What is current in an asynchronous execution. */
+export type Scope = TenantScope | CentralScope | SystemScope;

@@ -1,0 +1,43 @@
+import { describe, inject, test } from "vitest";
+import type { EngineName } from "./engines.js";
+import { SKIPPED_FOR } from "./skipped-reporter.js";
+
+/**
+ * `describe` for suites that need a database engine. Where the engine is missing the suite is skipped and named at the
+ * end of the run; with `PARTYWALL_REQUIRE=all` (or a list with the engine's name) it fails instead.
+ *
+ * @example
+ * ```ts
+ * describeEngine("postgres", "tenants are kept apart", () => { test("…", () => {}); });
+ * ```
+ */
+export function describeEngine(name: EngineName, title: string, suite: () => void): void {
+  const engine = inject("engines")[name];
+  if ("url" in engine) {
+    describe(title, suite);
+  } else if (isRequired(name)) {
+    describe(title, () => {
+      test(`has the engine ${name}`, () => {
+        throw new Error(`PARTYWALL_REQUIRE asks for ${name}, and it is missing: ${engine.missing}`);
+      });
+    });
+  } else {
+    describe.skip(`${title}${SKIPPED_FOR}${name}: ${engine.missing}`, () => {
+      test.skip("needs the engine", () => {});
+    });
+  }
+}
+
+/** The superuser's connection string of an engine. Throws when it is missing: wrap the suite in `describeEngine`. */
+export function engineUrl(name: EngineName): string {
+  const engine = inject("engines")[name];
+  if ("url" in engine) return engine.url;
+  throw new Error(
+    `The engine ${name} is missing: ${engine.missing}. Wrap the suite in describeEngine("${name}", …).`,
+  );
+}
+
+function isRequired(name: EngineName): boolean {
+  const required = (process.env["PARTYWALL_REQUIRE"] ?? "").split(",");
+  return required.includes("all") || required.includes(name);
+}
