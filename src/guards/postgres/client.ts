@@ -346,15 +346,21 @@ export function guardedClientClass(
     }
 
     settle(done: (destroy: boolean) => void): void {
-      if (this.#status !== "I" || !this._queryable) return done(true);
+      if (!this._queryable || this._ending) return done(true);
       const busy = this.#inFlight() || this._queryQueue.length > 0;
-      if (this.#cancelling !== undefined || busy) {
+      if (busy || this.#cancelling !== undefined) {
         // Given back while it still works: it is not lent again before the server has answered.
-        const again = () => (this.isClean() ? done(false) : this.settle(done));
-        if (busy) this.once("drain", again);
+        const again = () => {
+          this.removeListener("drain", again);
+          this.removeListener("end", again);
+          this.settle(done);
+        };
+        if (busy) this.once("drain", again).once("end", again);
         else void this.#cancelling?.then(again);
         return;
       }
+      // What the borrower left uncommitted must not be committed by the next one.
+      if (this.#status !== "I") return done(true);
       if (!this.#isTouched()) return done(false);
       super.query(this.#resetQuery(done));
     }

@@ -86,7 +86,8 @@ export interface PgClient {
   _pulseQueryQueue(): void;
   _pulsePipelinedQueryQueue(): void;
   _handleReadyForQuery(message: PgMessage): void;
-  once(event: string, listener: (...args: never[]) => void): unknown;
+  on(event: string, listener: (...args: never[]) => void): this;
+  once(event: string, listener: (...args: never[]) => void): this;
   removeListener(event: string, listener: (...args: never[]) => void): unknown;
 }
 

@@ -14,7 +14,13 @@ function settlingPoolClass(pg: PgInternals): new (config?: unknown) => PgPool {
     override _release(client: PgClient, idleListener: unknown, error: unknown): void {
       const settling = client as Settling;
       if (error || settling.isClean()) return super._release(client, idleListener, error);
-      settling.settle((destroy) => super._release(client, idleListener, destroy));
+      // Until the pool listens again, a connection that dies would be an unheard 'error' event.
+      const hear = () => undefined;
+      client.on("error", hear);
+      settling.settle((destroy) => {
+        client.removeListener("error", hear);
+        super._release(client, idleListener, destroy);
+      });
     }
   };
 }
@@ -100,10 +106,6 @@ export function guardedPoolClass(
           finish(error as Error);
         }
       });
-    }
-
-    override end(callback?: () => void): unknown {
-      return super.end(callback);
     }
   };
 }

@@ -23,8 +23,8 @@ export interface TicketedQuery extends PgQuery {
   timedOut: boolean;
 }
 
-// Behind a seal, PostgreSQL never ends the implicit transaction of a simple query that holds one statement (seen in
-// 15 to 18). Two empty SELECTs in front make any text several, which it ends.
+// Behind a seal, PostgreSQL 18 never ends the implicit transaction of a simple query that holds one statement
+// (PostgreSQL 15 does). Two empty SELECTs in front make any text several, which both end.
 const PREFIX = "select;select;";
 const PREFIX_STATEMENTS = 2;
 

@@ -1,0 +1,78 @@
+import { AsyncResource } from "node:async_hooks";
+
+/** The slice of a request or response whose listeners are bound. */
+export interface Emitter {
+  emit(event: string | symbol, ...args: unknown[]): boolean;
+}
+
+/** The slice of `http.ServerResponse` whose life is followed. */
+export interface NodeResponse extends Emitter {
+  readonly closed?: boolean;
+  readonly destroyed?: boolean;
+  once(event: "close", listener: () => void): unknown;
+}
+
+/** Methods of a response that call back when Node.js has written something out. */
+const CALLING_BACK = ["write", "end", "writeContinue", "writeProcessing", "writeEarlyHints"];
+
+const bound = new WeakMap<Emitter, AsyncResource>();
+
+/**
+ * Runs the listeners of a request and its response in the scope current here, the last one to call. Without it they
+ * run where Node.js emits: body chunks on the connection, which has no scope, and the `finish` and write callbacks of
+ * a pipelined response in the scope of the response before it, which may be another tenant's.
+ */
+export function bindToScope(req: Emitter, res: NodeResponse): void {
+  const first = !bound.has(res);
+  bindEmit(req);
+  bindEmit(res);
+  if (first) bindCallbacks(res);
+}
+
+/** Whether and when the response has closed: answered to the last byte, or the client gone. Call it before any await. */
+export function closing(res: NodeResponse): {
+  readonly closed: boolean;
+  readonly done: Promise<void>;
+} {
+  let closed = res.closed === true || res.destroyed === true;
+  const done = closed
+    ? Promise.resolve()
+    : new Promise<void>((resolve) => {
+        res.once("close", () => {
+          closed = true;
+          resolve();
+        });
+      });
+  return {
+    get closed() {
+      return closed;
+    },
+    done,
+  };
+}
+
+function bindEmit(emitter: Emitter): void {
+  const known = bound.has(emitter);
+  bound.set(emitter, new AsyncResource("PARTYWALL_REQUEST"));
+  if (known) return;
+  const emit = emitter.emit.bind(emitter);
+  emitter.emit = (event, ...args) => {
+    const resource = bound.get(emitter);
+    if (resource === undefined) return emit(event, ...args);
+    return resource.runInAsyncScope(emit, emitter, event, ...args);
+  };
+}
+
+function bindCallbacks(res: NodeResponse): void {
+  const methods = res as unknown as Record<string, ((...args: unknown[]) => unknown) | undefined>;
+  for (const name of CALLING_BACK) {
+    const method = methods[name]?.bind(res);
+    if (method === undefined) continue;
+    methods[name] = (...args) => {
+      const last = args.length - 1;
+      const callback = args[last];
+      if (typeof callback === "function") args[last] = AsyncResource.bind(callback as () => void);
+      return method(...args);
+    };
+  }
+}
