@@ -1,0 +1,33 @@
+/** Schema and table of the registry, as checked plain names. */
+export interface TableNames {
+  readonly schema: string;
+  readonly table: string;
+}
+
+/** SQL that tells whether the table is there. */
+export function tableExists({ schema, table }: TableNames): string {
+  return `select to_regclass('${schema}.${table}') is not null as present`;
+}
+
+/**
+ * SQL that creates schema and table; idempotent. Sent as one message, which PostgreSQL runs as one transaction, so
+ * that the lock holds to the end and processes that start together do not collide.
+ */
+export function createTable({ schema, table }: TableNames): string {
+  return `
+select pg_catalog.pg_advisory_xact_lock(pg_catalog.hashtextextended('partywall registry ${schema}.${table}', 0));
+create schema if not exists ${schema};
+create table if not exists ${schema}.${table} (
+  id text collate "C" constraint ${table}_pkey primary key,
+  slug text collate "C" not null constraint ${table}_slug_key unique,
+  name text not null,
+  status text not null constraint ${table}_status_check check (status in ('provisioning', 'active', 'suspended', 'deleted')),
+  placement jsonb not null,
+  fields jsonb not null,
+  version integer not null,
+  created_at timestamptz not null,
+  updated_at timestamptz not null
+);
+revoke all on table ${schema}.${table} from public;
+`;
+}

@@ -1,0 +1,43 @@
+import { TenantContextError } from "../errors.js";
+import { anchor } from "./anchor.js";
+import type { Scope } from "./scope.js";
+import type { ScopeSource } from "./source.js";
+import type { Tenant } from "./tenant.js";
+
+/** The nearest scope of one realm in a chain of scopes. */
+export function nearest(scope: Scope | undefined, realm: string): Scope | undefined {
+  let candidate = scope;
+  while (candidate !== undefined && candidate.realm !== realm) candidate = candidate.parent;
+  return candidate;
+}
+
+/** The scope current in a realm: the AsyncLocalStorage first, then the instance's sources, then the process's. */
+export function currentScope(realm: string, sources: readonly ScopeSource[]): Scope | undefined {
+  const own = nearest(anchor.als.getStore(), realm);
+  if (own !== undefined) return own;
+  return sources.length + anchor.sources.length === 0 ? undefined : sourcedScope(realm, sources);
+}
+
+function sourcedScope(realm: string, sources: readonly ScopeSource[]): Scope | undefined {
+  for (const source of [...sources, ...anchor.sources]) {
+    const own = nearest(source.get(), realm);
+    if (own !== undefined) return own;
+  }
+  return undefined;
+}
+
+/** The tenant of a scope. Throws {@link TenantContextError} when the scope has none. */
+export function tenantOf(scope: Scope | undefined): Tenant {
+  if (scope?.kind === "tenant") return scope.tenant;
+  if (scope === undefined) {
+    throw new TenantContextError(
+      "PW_NO_SCOPE",
+      "No tenant is current: this code runs outside every scope of this Partywall instance. Call it inside pw.run(), " +
+        "and hand callbacks that run later to pw.bind().",
+    );
+  }
+  throw new TenantContextError(
+    "PW_CENTRAL_SCOPE",
+    `No tenant is current: a ${scope.kind} scope is open, which belongs to no one tenant. Open the tenant's scope with pw.run().`,
+  );
+}
