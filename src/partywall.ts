@@ -100,7 +100,7 @@ export interface Partywall<
   central<T>(fn: () => T): Promise<Awaited<T>>;
   /**
    * Runs `fn` across tenants, through the guards' system login, recorded in the audit before and after. Rejects with
-   * `PW_SYSTEM_REASON` without a reason and with `PW_SCOPE_SWITCH` inside a tenant scope; with `PW_SCOPE_LIFECYCLE`,
+   * `PW_SYSTEM_REASON` without a reason and with `PW_SCOPE_SWITCH` inside a tenant scope; with `PW_AUDIT_FAILED`,
    * and without running `fn`, when the audit cannot be written.
    */
   system<T>(options: SystemOptions, fn: () => T): Promise<Awaited<T>>;

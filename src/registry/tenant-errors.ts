@@ -34,8 +34,8 @@ export function misplaced(record: TenantRecord, to: TenantStatus): PartywallErro
   );
 }
 
-/** `PW_TENANT_NOT_READY`: the registry and the guards' databases do not agree yet. */
+/** `PW_GUARD_FAILED`: the registry and the guards' databases do not agree yet. */
 export function guardsFailed(message: string, faults: readonly unknown[]): PartywallError {
   const cause = faults.length === 1 ? faults[0] : new AggregateError(faults, "guards failed");
-  return new PartywallError("PW_TENANT_NOT_READY", `${message} See cause.`, { cause });
+  return new PartywallError("PW_GUARD_FAILED", `${message} See cause.`, { cause });
 }

@@ -77,7 +77,7 @@ export class Tenants<Fields = Readonly<Record<string, unknown>>, FieldsInput = F
   /**
    * Records a tenant as provisioning, lets every guard admit it, then makes it active. Where a guard fails the tenant
    * stays provisioning, and the same call with the id of the error message resumes. Throws `PW_TENANT_INVALID`,
-   * `PW_TENANT_EXISTS`, `PW_TENANT_NOT_READY` (a guard failed; retry) or `PW_TENANT_CONFLICT`.
+   * `PW_TENANT_EXISTS`, `PW_GUARD_FAILED` (retry) or `PW_TENANT_CONFLICT`.
    */
   async create(tenant: NewTenant<FieldsInput>): Promise<TenantRecord<Fields>> {
     this.#assertAllowed();

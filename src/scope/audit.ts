@@ -41,12 +41,12 @@ export class AuditTrail {
     return () => void this.#sinks.delete(entry);
   }
 
-  /** Waits for every sink. Throws `PW_SCOPE_LIFECYCLE` when one fails. */
+  /** Waits for every sink. Throws `PW_AUDIT_FAILED` when one fails. */
   async record(event: SystemAuditEvent): Promise<void> {
     const faults = await this.#send(Object.freeze(event));
     if (faults.length === 0) return;
     throw new PartywallError(
-      "PW_SCOPE_LIFECYCLE",
+      "PW_AUDIT_FAILED",
       event.outcome === "started"
         ? "The audit sink failed, so the system scope was not opened. Make the sink work, then try again."
         : "The system scope has ended, but the audit sink failed to record it.",

@@ -59,7 +59,7 @@ describe("create", () => {
     failing.add("admit");
     const error = await rejectionOf(() => pw.tenants.create(acme));
     expect(error).toMatchObject({
-      code: "PW_TENANT_NOT_READY",
+      code: "PW_GUARD_FAILED",
       cause: { message: "database is down" },
     });
     expect((error as Error).message).toContain('pw.tenants.create() with id "acme"');
@@ -160,7 +160,7 @@ describe("status", () => {
 
   it("a guard that fails to expel leaves the tenant suspended, and suspend can be repeated", async () => {
     failing.add("expel");
-    expect(await codeOf(() => pw.tenants.suspend("acme"))).toBe("PW_TENANT_NOT_READY");
+    expect(await codeOf(() => pw.tenants.suspend("acme"))).toBe("PW_GUARD_FAILED");
     expect(await codeOf(() => pw.run("acme", () => undefined))).toBe("PW_TENANT_SUSPENDED");
     failing.clear();
     expect((await pw.tenants.suspend("acme")).version).toBe(3);
@@ -170,7 +170,7 @@ describe("status", () => {
   it("a guard that fails to admit leaves the tenant suspended", async () => {
     await pw.tenants.suspend("acme");
     failing.add("admit");
-    expect(await codeOf(() => pw.tenants.restore("acme"))).toBe("PW_TENANT_NOT_READY");
+    expect(await codeOf(() => pw.tenants.restore("acme"))).toBe("PW_GUARD_FAILED");
     expect(await codeOf(() => pw.run("acme", () => undefined))).toBe("PW_TENANT_SUSPENDED");
   });
 

@@ -49,7 +49,7 @@ describe("system", () => {
     pw = await twoTenants(which === "the sink" ? { audit: fail } : {});
     if (which === "a listener") pw.on("audit", fail);
     const fn = vi.fn<() => void>();
-    expect(await codeOf(() => pw.system({ reason: "test" }, fn))).toBe("PW_SCOPE_LIFECYCLE");
+    expect(await codeOf(() => pw.system({ reason: "test" }, fn))).toBe("PW_AUDIT_FAILED");
     expect(fn).not.toHaveBeenCalled();
   });
 

@@ -1,4 +1,4 @@
-import { spawn, type ChildProcess } from "node:child_process";
+import type { ChildProcess } from "node:child_process";
 import { randomBytes } from "node:crypto";
 import { once } from "node:events";
 import {
@@ -15,9 +15,9 @@ import {
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
-import type { Writable } from "node:stream";
 import { postgresBinaries } from "./postgres-binaries.js";
 import { barrierTo, unprivilegedAccount, type Account } from "./unprivileged-account.js";
+import { endProcess, logOf, runWatched } from "./watched-process.js";
 
 export interface EmbeddedPostgresOptions {
   /** Folder that holds the cluster and its superuser's password. Default: a new temporary one, removed on stop. */
@@ -86,7 +86,7 @@ export async function startEmbeddedPostgres(
       exited: server.exited,
       kill: (signal) => void server.child.kill(signal),
       stop: async () => {
-        await end(server.child, server.exited);
+        await endProcess(server.child, server.exited);
         await release();
       },
     };
@@ -144,7 +144,7 @@ async function initialise(
   const password = randomBytes(18).toString("hex");
   await writeFile(passwordFile, password, { mode: 0o600 });
   if (account) await chown(passwordFile, account.uid, account.gid);
-  const child = run(
+  const child = runWatched(
     initdb,
     [
       `--pgdata=${unfinished}`,
@@ -194,7 +194,7 @@ async function listen(
   const flags = Object.entries(settings).flatMap(([name, value]) => ["-c", `${name}=${value}`]);
   for (let attempt = 1; ; attempt++) {
     const port = options.port ?? (await freePort());
-    const child = run(
+    const child = runWatched(
       postgres,
       ["-D", join(dataDir, "cluster"), "-p", String(port), ...flags],
       account,
@@ -216,53 +216,6 @@ async function listen(
   }
 }
 
-/**
- * A watcher holds the other end of a pipe: when the pipe closes without a word (this process ended, even by SIGKILL)
- * it stops the program and removes the temporary data. `exec` lets the program keep the shell's process id; the
- * watcher is a grandchild, so that the postmaster never sees it among its own children.
- */
-const WATCHED = `
-  ( ( read said <&3 || {
-        kill -INT $$
-        while kill -0 $$; do sleep 0.2; done
-        eval "rm -rf $PARTYWALL_REMOVE"
-      } ) & ) >/dev/null 2>&1
-  exec "$0" "$@" 3<&-`;
-
-/** Runs a program that cannot outlive this process. */
-function run(
-  program: string,
-  args: readonly string[],
-  account: Account | undefined,
-  removing: readonly string[] = [],
-): ChildProcess {
-  const child = spawn("/bin/sh", ["-c", WATCHED, program, ...args], {
-    ...(account && { uid: account.uid, gid: account.gid }),
-    // "/" because the account may not be allowed into the current folder; own session so that Ctrl-C reaches us only.
-    cwd: "/",
-    detached: true,
-    stdio: ["ignore", "pipe", "pipe", "pipe"],
-    env: {
-      PATH: process.env["PATH"] ?? "",
-      TZ: "UTC",
-      LC_ALL: "C",
-      PARTYWALL_REMOVE: removing ?? "",
-    },
-  });
-  const lifeline = child.stdio[3] as Writable;
-  lifeline.on("error", () => {});
-  child.once("exit", () => lifeline.end("ended\n"));
-  return child;
-}
-
-function logOf(child: ChildProcess): () => string {
-  let text = "";
-  for (const stream of [child.stdout, child.stderr]) {
-    stream?.setEncoding("utf8").on("data", (chunk: string) => (text = (text + chunk).slice(-4000)));
-  }
-  return () => text.trim();
-}
-
 function becameReady(child: ChildProcess): Promise<boolean> {
   return new Promise((settle) => {
     let seen = "";
@@ -276,21 +229,6 @@ function becameReady(child: ChildProcess): Promise<boolean> {
     child.once("close", () => settle(false));
     child.once("error", () => settle(false));
   });
-}
-
-async function end(child: ChildProcess, exited: Promise<void>): Promise<void> {
-  for (const signal of ["SIGINT", "SIGQUIT", "SIGKILL"] as const) {
-    if (child.exitCode !== null || child.signalCode !== null) break;
-    child.kill(signal);
-    const patience = new AbortController();
-    const timer = new Promise<void>((done) => {
-      const handle = setTimeout(done, 10_000);
-      patience.signal.addEventListener("abort", () => (clearTimeout(handle), done()));
-    });
-    await Promise.race([exited, timer]);
-    patience.abort();
-  }
-  await exited;
 }
 
 function freePort(): Promise<number> {

@@ -1,4 +1,14 @@
-import { chmod, cp, lchown, lstat, mkdtemp, readFile, readdir, rm, symlink } from "node:fs/promises";
+import {
+  chmod,
+  cp,
+  lchown,
+  lstat,
+  mkdtemp,
+  readFile,
+  readdir,
+  rm,
+  symlink,
+} from "node:fs/promises";
 import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
 import { basename, dirname, join, relative } from "node:path";

@@ -96,7 +96,7 @@ export function guardedClientClass(
           "guardPg() has no `app` login, so nothing can be sent. Pass a connection string or a pg configuration (docs/guides/logins.md).",
         );
         if (done === undefined) return this._Promise.reject(error);
-        process.nextTick(done as PgCallback, error);
+        process.nextTick(done, error);
         return undefined;
       }
       office.connections.add(this);
@@ -166,7 +166,7 @@ export function guardedClientClass(
       }
       const own = typeof given === "function" ? given : (config as { callback?: unknown }).callback;
       if (typeof own !== "function") return this._Promise.reject(error);
-      process.nextTick(own as PgCallback, error);
+      process.nextTick(own, error);
       return undefined;
     }
 

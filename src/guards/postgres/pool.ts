@@ -69,7 +69,7 @@ export function guardedPoolClass(
           typeof text === "string" ? text : (text as { text?: unknown } | null)?.text,
         );
       } catch (error) {
-        if (given === undefined) return Promise.reject(error as Error);
+        if (given === undefined) return Promise.reject(error);
         process.nextTick(given, error);
         return undefined;
       }

@@ -81,12 +81,13 @@ export class SealedSubmittable implements PgSubmittable {
   // Cursors speak the extended protocol and end their own transaction. COPY is a simple query of one statement,
   // which behind a seal the server would not end; one more statement after it makes it end.
   #submitInner(connection: PgConnection): Error | null | undefined | void {
-    const send = connection.query;
-    connection.query = (text) => send.call(connection, text + SUFFIX);
+    const send = connection.query.bind(connection);
+    connection.query = (text) => send(text + SUFFIX);
     try {
       return this.#inner.submit(connection);
     } finally {
-      connection.query = send;
+      // The class's own method comes to light again.
+      Reflect.deleteProperty(connection, "query");
     }
   }
 

@@ -339,7 +339,7 @@ describeEngine("postgres", "the driver's own API behind the guard", () => {
     const client = new world.guard.Client({
       connectionString: world.appUrl,
       pipeline: true,
-    } as pg.ClientConfig);
+    });
     await client.connect();
     const asked: Promise<[string, string]>[] = [];
     for (let n = 0; n < 60; n += 1) {
@@ -361,7 +361,7 @@ describeEngine("postgres", "the driver's own API behind the guard", () => {
     const client = new world.guard.Client({
       connectionString: world.appUrl,
       pipeline: true,
-    } as pg.ClientConfig);
+    });
     await client.connect();
     const begun = inA(() => client.query("begin"));
     const foreign = inB(() => client.query("select note from orders"));

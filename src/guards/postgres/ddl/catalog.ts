@@ -8,6 +8,16 @@ export interface SqlClient {
   query(text: string, values?: unknown[]): Promise<{ rows: Record<string, unknown>[] }>;
 }
 
+interface CatalogRow {
+  readonly schema: string;
+  readonly name: string;
+  /** Name of the tenant column's type; null where there is no such column. */
+  readonly type: string | null;
+  readonly indexed: boolean;
+  readonly partition: boolean;
+  readonly serials: readonly TableName[];
+}
+
 const TYPES: Record<string, TenantType> = {
   uuid: "uuid",
   int8: "bigint",
@@ -53,23 +63,18 @@ export async function readTenantTable(
       `There is no table ${table.schema}.${table.name} in this database. Create it first, or mend its name in \`tables\`.`,
     );
   }
-  return rows.map((row) => {
-    const type = typeof row["type"] === "string" ? TYPES[row["type"]] : undefined;
+  return (rows as unknown as CatalogRow[]).map((row) => {
+    const type = TYPES[row.type ?? ""];
     if (type === undefined) {
+      const where = `${row.schema}.${row.name}`;
       throw new PartywallError(
         "PW_CONFIG",
-        row["type"] === null
-          ? `The table ${String(row["schema"])}.${String(row["name"])} has no column ${column}. Add it (uuid, bigint or text) before the wall is built.`
-          : `The column ${column} of ${String(row["schema"])}.${String(row["name"])} is of type ${String(row["type"])}. A tenant column is uuid, bigint, text or varchar.`,
+        row.type === null
+          ? `The table ${where} has no column ${column}. Add it (uuid, bigint or text) before the wall is built.`
+          : `The column ${column} of ${where} is of type ${row.type}. A tenant column is uuid, bigint, text or varchar.`,
       );
     }
-    return {
-      table: { schema: String(row["schema"]), name: String(row["name"]) },
-      column,
-      type,
-      indexed: row["indexed"] === true,
-      partition: row["partition"] === true,
-      serials: row["serials"] as TableName[],
-    };
+    const { schema, name, indexed, partition, serials } = row;
+    return { table: { schema, name }, column, type, indexed, partition, serials };
   });
 }

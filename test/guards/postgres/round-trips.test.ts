@@ -1,0 +1,255 @@
+import { once } from "node:events";
+import { Writable } from "node:stream";
+import { pipeline } from "node:stream/promises";
+import pg from "pg";
+import { to as copyTo } from "pg-copy-streams";
+import Cursor from "pg-cursor";
+import QueryStream from "pg-query-stream";
+import { createPartywall } from "partywall";
+import { guardPg } from "partywall/guards/postgres";
+import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
+import { describeEngine, engineUrl } from "../../support/engine.js";
+import { tapWire, type Crossing, type Wire } from "./wire.js";
+import { buildWorld, SECRET, type World } from "./world.js";
+
+type Use = (pool: pg.Pool) => Promise<unknown>;
+
+const TEXT = "select note from orders where id = 1";
+const SEVERAL = "select note from orders where id = 1; select count(*) from orders";
+const PARAMETERS = { text: "select note from orders where id = $1", values: [1] };
+const NAMED = { ...PARAMETERS, name: "by-id" };
+
+const LONE: [string, Use][] = [
+  ["a text", (pool) => pool.query(TEXT)],
+  ["a text with parameters", (pool) => pool.query(PARAMETERS)],
+  ["a named statement, twice", (pool) => pool.query(NAMED).then(() => pool.query(NAMED))],
+  ["a text of several statements", (pool) => pool.query(SEVERAL)],
+  ["a write", (pool) => pool.query("update orders set note = note where id = 1")],
+  ["a text of hundreds of rows", (pool) => pool.query("select generate_series(1, 900)")],
+];
+
+// On a client of its own: after a failure the driver's pool closes the connection.
+const FAILING: [string, string][] = [
+  ["a text", "select 1/0"],
+  ["a text that cannot be parsed", "selec"],
+  ["a text of several statements", "select 1; select 1/0"],
+];
+
+const cursor = async (client: pg.PoolClient) => {
+  const reading = client.query(new Cursor("select note from orders order by id"));
+  await reading.read(2);
+  await reading.read(2);
+  await reading.close();
+};
+const stream = async (client: pg.PoolClient) => {
+  const reading = client.query(new QueryStream("select note from orders order by id"));
+  reading.resume();
+  await once(reading, "close");
+};
+const copy = async (client: pg.PoolClient) => {
+  const nowhere = new Writable({ write: (_chunk, _encoding, done) => done() });
+  await pipeline(client.query(copyTo("copy (select note from orders) to stdout")), nowhere);
+  // The stream ends before the server is ready; the statement after it makes both ends meet, guarded or not.
+  await client.query("select 1");
+};
+
+type Dialogue = (client: pg.PoolClient) => Promise<void>;
+
+// With what the seal adds: a cursor's Execute, which the driver alone sends along with its Parse, waits for the seal.
+const DIALOGUES: [string, number, Dialogue][] = [
+  ["a cursor", 2, cursor],
+  ["a query stream", 2, stream],
+  ["COPY TO", 1, copy],
+];
+
+describeEngine("postgres", "round trips on the wire, counted beside the raw driver's", () => {
+  let world: World;
+  let wire: Wire;
+  let guarded: pg.Pool;
+  let raw: pg.Pool;
+  const pools: pg.Pool[] = [];
+
+  beforeAll(async () => {
+    world = await buildWorld();
+    wire = await tapWire(engineUrl("postgres"));
+    // The superuser passes every policy, so that the raw driver runs the same texts without a tenant.
+    raw = new pg.Pool({ connectionString: wire.through(world.database.url), max: 1 });
+    guarded = new world.guard.Pool({ connectionString: wire.through(world.appUrl), max: 1 });
+    pools.push(raw, guarded);
+  });
+  beforeEach(async () => {
+    // A connection that a test before this one had cleaned or closed is opened outside the count.
+    await raw.query("select 1");
+    await inA(() => guarded.query("select 1"));
+  });
+  afterAll(async () => {
+    await Promise.all(pools.map((pool) => pool.end()));
+    await wire.close();
+    await world.close();
+  });
+
+  const inA = <T>(fn: () => T) => world.pw.run(world.a.id, fn);
+  const inB = <T>(fn: () => T) => world.pw.run(world.b.id, fn);
+  const lent = async (pool: pg.Pool, fn: (client: pg.PoolClient) => Promise<unknown>) => {
+    const client = await pool.connect();
+    try {
+      await fn(client);
+    } finally {
+      client.release();
+    }
+  };
+  const count = (fn: () => Promise<unknown>): Promise<Crossing> => wire.during(fn);
+
+  test("the tap counts what it should: four statements are four trips, one text of four is one", async () => {
+    const four = async () => {
+      for (const text of ["begin", "select 1", "select 2", "commit"]) await raw.query(text);
+    };
+    expect(await count(four)).toEqual({ trips: 4, sent: "Q Q Q Q" });
+    expect(await count(() => raw.query("begin; select 1; select 2; commit"))).toEqual({
+      trips: 1,
+      sent: "Q",
+    });
+  });
+
+  test.each(LONE)("%s costs exactly what it costs without the guard", async (_what, use) => {
+    const before = await count(() => use(raw));
+    const after = await count(() => inA(() => use(guarded)));
+    expect(before.trips).toBeGreaterThan(0);
+    expect(after.trips).toBe(before.trips);
+    const each = after.sent.split(" ");
+    for (const sent of each) expect(sent).toMatch(/^PBE(?:PBDES|QS?)$/);
+  });
+
+  test.each(FAILING)("%s that fails costs what it costs without the guard", async (_what, text) => {
+    const run = async (client: pg.PoolClient) => {
+      await expect(client.query(text)).rejects.toThrow(/zero|syntax/);
+      await client.query(TEXT);
+    };
+    expect((await count(() => lent(raw, run))).trips).toBe(2);
+    expect((await count(() => inA(() => lent(guarded, run)))).trips).toBe(2);
+  });
+
+  test("a lone statement is one trip that carries the seal, the statement and one Sync", async () => {
+    expect(await count(() => inA(() => guarded.query(TEXT)))).toEqual({
+      trips: 1,
+      sent: "PBEPBDES",
+    });
+    expect(await count(() => inA(() => guarded.query(SEVERAL)))).toEqual({
+      trips: 1,
+      sent: "PBEQ",
+    });
+  });
+
+  test("a statement refused for want of a scope sends nothing", async () => {
+    const refused = () =>
+      expect(guarded.query(TEXT)).rejects.toMatchObject({ code: "PW_NO_SCOPE" });
+    expect(await count(refused)).toEqual({ trips: 0, sent: "" });
+  });
+
+  const tenStatements = async (client: pg.PoolClient) => {
+    await client.query("begin");
+    for (let id = 1; id <= 10; id += 1) await client.query(PARAMETERS.text, [id]);
+    await client.query("commit");
+  };
+
+  test("a transaction of ten statements is twelve trips, and only its first statement carries the seal", async () => {
+    expect((await count(() => lent(raw, tenStatements))).trips).toBe(12);
+    const { trips, sent } = await count(() => inA(() => lent(guarded, tenStatements)));
+    expect(trips).toBe(12);
+    expect(sent).toBe(["Q", "PBEPBDES", ...Array<string>(9).fill("PBDES"), "Q"].join(" "));
+  });
+
+  test("a transaction with savepoints costs no trip more, though ROLLBACK TO takes the seal", async () => {
+    const texts = [
+      "begin",
+      "savepoint s",
+      TEXT,
+      "rollback to savepoint s",
+      TEXT,
+      "commit and chain",
+      TEXT,
+      "commit",
+    ];
+    const run = async (client: pg.PoolClient) => {
+      for (const text of texts) await client.query(text);
+    };
+    expect((await count(() => lent(raw, run))).trips).toBe(texts.length);
+    expect((await count(() => inA(() => lent(guarded, run)))).trips).toBe(texts.length);
+  });
+
+  test.each(DIALOGUES)("%s costs %i round trips more, for the seal", async (_what, more, use) => {
+    const before = await count(() => lent(raw, use));
+    const after = await count(() => inA(() => lent(guarded, use)));
+    expect(before.trips).toBeGreaterThan(0);
+    expect(after.trips).toBe(before.trips + more);
+  });
+
+  test.each(DIALOGUES)("%s in a sealed transaction costs none of its %i", async (_what, _, use) => {
+    const run = async (client: pg.PoolClient) => {
+      await client.query("begin");
+      await client.query(TEXT);
+      await use(client);
+      await client.query("commit");
+    };
+    const before = await count(() => lent(raw, run));
+    const after = await count(() => inA(() => lent(guarded, run)));
+    expect(after.trips).toBe(before.trips);
+  });
+
+  test("central statements are sent as the raw driver sends them", async () => {
+    const texts: Use[] = [
+      (pool) => pool.query("select * from plans"),
+      (pool) => pool.query("select * from plans where name = $1", ["free"]),
+      (pool) => pool.query("select 1; select * from plans"),
+    ];
+    for (const use of texts) {
+      const before = await count(() => use(raw));
+      const after = await count(() => world.pw.central(() => use(guarded)));
+      expect(after).toEqual(before);
+    }
+    const whole = async (client: pg.PoolClient) => {
+      await client.query(new Cursor("select * from plans")).read(9);
+      await client.query("select 1");
+    };
+    const before = await count(() => lent(raw, whole));
+    expect(await count(() => world.pw.central(() => lent(guarded, whole)))).toEqual(before);
+  });
+
+  test("tenants who take turns on one connection cost nothing in between", async () => {
+    const turns = async () => {
+      for (let turn = 0; turn < 3; turn += 1) {
+        await inA(() => guarded.query(TEXT));
+        await inB(() => guarded.query(TEXT));
+      }
+    };
+    expect((await count(turns)).trips).toBe(6);
+  });
+
+  test("a session that a tenant touched is cleaned in one trip before the next tenant comes", async () => {
+    const turns = async () => {
+      await inA(() => guarded.query("select set_config('application_name', 'a', false)"));
+      await inB(() => guarded.query(TEXT));
+    };
+    expect((await count(turns)).sent).toBe("PBEPBDES Q PBEPBDES");
+  });
+
+  test("kept statement names save the Parse, and cost one DISCARD ALL when the tenant changes", async () => {
+    const guard = guardPg(pg, {
+      app: { connectionString: wire.through(world.appUrl), max: 1 },
+      system: world.systemUrl,
+      namedStatements: true,
+    });
+    const pw = createPartywall({ realm: "kept-names", secret: SECRET, postgres: guard });
+    try {
+      for (const { id, slug, name } of [world.a, world.b]) {
+        await pw.tenants.create({ id, slug, name });
+      }
+      const named = (id: string) => pw.run(id, () => guard.pool.query(NAMED));
+      await named(world.b.id);
+      expect((await count(() => named(world.b.id))).sent).toBe("PBEBDES");
+      expect((await count(() => named(world.a.id))).sent).toBe("Q PBEPBDES");
+    } finally {
+      await pw.close();
+    }
+  });
+});
