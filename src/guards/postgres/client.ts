@@ -10,7 +10,7 @@ import {
   isSavepoint,
   isTransactionControl,
   leavesNothing,
-  mayTouchSession,
+  sessionTouch,
 } from "./statement.js";
 import { keepContext, SealedSubmittable } from "./submittable.js";
 import { RESET, type Ticket, type TicketOffice } from "./ticket.js";
@@ -21,6 +21,8 @@ export interface ClientRules {
   readonly startup: Readonly<Record<string, string>>;
   /** Whether the caller's statement names are kept, at the price of DISCARD ALL between tenants. */
   readonly keepNames: boolean;
+  /** Whether DISCARD ALL runs between any two tenants, not only after statements that may leave something. */
+  readonly resetAlways: boolean;
   /** How long a cancelled statement may take to end before its connection is closed, in milliseconds. */
   readonly drainMs: number;
 }
@@ -63,6 +65,7 @@ export function guardedClientClass(
     // Whose statement ran last, and whether it may have left something on the session.
     #last: string | undefined;
     #tainted = false;
+    #stained = false;
     #named = false;
     readonly #moved = new Set<string>();
     #cancelling: Promise<void> | undefined;
@@ -108,7 +111,6 @@ export function guardedClientClass(
       let ticket: Ticket;
       try {
         ticket = office.issue(textOf(config));
-        this.#refuseListen(config);
       } catch (error) {
         return this.#refuse(error as Error, config, values, callback);
       }
@@ -116,6 +118,8 @@ export function guardedClientClass(
     }
 
     issue(ticket: Ticket, config: unknown, values?: unknown, callback?: unknown): unknown {
+      const refusal = this.#listenRefusal(config);
+      if (refusal !== undefined) return this.#refuse(refusal, config, values, callback);
       const given = typeof values === "function" ? values : callback;
       const done =
         typeof given === "function" ? AsyncResource.bind(given as PgCallback) : undefined;
@@ -170,10 +174,11 @@ export function guardedClientClass(
       return undefined;
     }
 
-    #refuseListen(config: unknown): void {
+    #listenRefusal(config: unknown): PartywallError | undefined {
       const text = textOf(config);
-      if (this.release === undefined || typeof text !== "string" || !isListen(text)) return;
-      throw new PartywallError(
+      if (this.release === undefined || typeof text !== "string" || !isListen(text))
+        return undefined;
+      return new PartywallError(
         "PW_LISTEN_ON_POOL",
         "LISTEN was issued on a pooled connection, where the next tenant would receive the notifications. Use a connection of its own: new pw.postgres.Client().",
       );
@@ -219,6 +224,10 @@ export function guardedClientClass(
       }
       this.#running = ticket;
       this.#last = ticket.holder;
+      // Noted when it is sent: a statement that fails or is cut short tells nothing at its end.
+      const touch = typeof text === "string" ? sessionTouch(text) : "close";
+      if (touch !== "none") this.#tainted = true;
+      if (touch === "close") this.#stained = true;
       if (ticket.seal === undefined) return undefined;
       if (typeof text === "string" && isTransactionControl(text)) {
         const savepoint = open && !this.#sealed && isSavepoint(text);
@@ -251,8 +260,7 @@ export function guardedClientClass(
       if (tag === "ROLLBACK" || tag === "COMMIT") this.#sealed = false;
       if (ticket.kind === "chatter" || ticket.kind === "reset" || this.#tainted) return;
       const words = typeof text === "string" ? text : "";
-      if (!leavesNothing(tag)) this.#tainted = !(tag === "SET" && isLocalSetting(words));
-      else if (mayTouchSession(words)) this.#tainted = true;
+      this.#tainted = !leavesNothing(tag) && !(tag === "SET" && isLocalSetting(words));
     }
 
     // The server reports these settings by itself; one that moved is put back before another tenant comes.
@@ -283,7 +291,7 @@ export function guardedClientClass(
       if (
         next !== undefined &&
         this.readyForQuery === true &&
-        (this.#named || this.#isTouched()) &&
+        (rules.resetAlways || this.#named || this.#isTouched()) &&
         this.#status === "I" &&
         next.kind !== "reset" &&
         this.#last !== undefined &&
@@ -360,7 +368,7 @@ export function guardedClientClass(
         return;
       }
       // What the borrower left uncommitted must not be committed by the next one.
-      if (this.#status !== "I") return done(true);
+      if (this.#status !== "I" || this.#stained) return done(true);
       if (!this.#isTouched()) return done(false);
       super.query(this.#resetQuery(done));
     }

@@ -101,6 +101,7 @@ export interface PgPool {
   connect(callback?: PoolCallback): unknown;
   query(text: unknown, values?: unknown, callback?: PgCallback): unknown;
   end(callback?: () => void): unknown;
+  on(event: "error", listener: (error: Error) => void): this;
   _release(client: PgClient, idleListener: unknown, error: unknown): void;
 }
 

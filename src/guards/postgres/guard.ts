@@ -24,7 +24,8 @@ export interface GuardPgOptions {
   readonly system?: PgLogin | undefined;
   /**
    * Parameters of the startup packet, which a login's own `ALTER ROLE … SET` cannot override. Default:
-   * `standard_conforming_strings=on`, `row_security=on` and `search_path=public`; given ones are added to these.
+   * `search_path=public`, `client_encoding=UTF8`, `standard_conforming_strings=on`, `row_security=on`, no timeouts,
+   * `read committed` and read-write; given ones, and the timeouts of the `pg` configuration, replace these.
    * A pooler that refuses them needs `{ startup: false }`.
    */
   readonly startup?: Readonly<Record<string, string>> | false;
@@ -33,6 +34,12 @@ export interface GuardPgOptions {
    * cleared by DISCARD ALL whenever the tenant changes.
    */
   readonly namedStatements?: boolean;
+  /**
+   * When DISCARD ALL clears a connection before another tenant uses it. `"touched"` (default): after statements that
+   * may have left a setting, lock or cursor behind, as far as command tags and texts tell. `"always"`: at every
+   * change of tenant, one round trip each, for applications whose own functions change the session.
+   */
+  readonly resetSession?: "touched" | "always";
   /** How long expelling a tenant waits for transactions under way before ending them; default 10,000 ms. */
   readonly expelGraceMs?: number;
   /** How long a statement cancelled by `query_timeout` may take to end before its connection is closed; default 5,000 ms. */
@@ -58,9 +65,15 @@ export interface PostgresGuard<Driver extends PgModule> extends Guard {
 }
 
 const STARTUP = {
+  client_encoding: "UTF8",
   standard_conforming_strings: "on",
   row_security: "on",
   search_path: "public",
+  statement_timeout: "0",
+  lock_timeout: "0",
+  idle_in_transaction_session_timeout: "0",
+  default_transaction_isolation: "read committed",
+  default_transaction_read_only: "off",
 };
 
 function loginConfig(login: PgLogin | undefined, name: "app" | "system"): object {
@@ -102,6 +115,11 @@ export function guardPg<Driver extends PgModule>(
   return new GuardOfPostgres(internals, options) as unknown as PostgresGuard<Driver>;
 }
 
+// A connection that breaks while idle has left its pool already; unheard, the event would end the process.
+function hearing(pool: PgPool): PgPool {
+  return pool.on("error", () => undefined);
+}
+
 class GuardOfPostgres implements Guard {
   readonly wire = "postgres";
   readonly #pg: PgInternals;
@@ -120,6 +138,7 @@ class GuardOfPostgres implements Guard {
     const rules: ClientRules = {
       startup: options.startup === false ? {} : { ...STARTUP, ...options.startup },
       keepNames: options.namedStatements === true,
+      resetAlways: options.resetSession === "always",
       drainMs: options.drainMs ?? 5000,
     };
     this.Client = guardedClientClass(pg, this.#office, rules);
@@ -132,24 +151,24 @@ class GuardOfPostgres implements Guard {
 
   get pool(): PgPool {
     // An unconfigured login is told at first use, not when a build imports the module.
-    this.#pool ??= new this.Pool(
-      this.#options.app ? loginConfig(this.#options.app, "app") : { [UNCONFIGURED]: true },
+    this.#pool ??= hearing(
+      new this.Pool(
+        this.#options.app ? loginConfig(this.#options.app, "app") : { [UNCONFIGURED]: true },
+      ),
     );
     return this.#pool;
   }
 
   #systemPool(): PgPool {
-    this.#system ??= systemPool(
-      this.#pg,
-      this.#office,
-      loginConfig(this.#options.system, "system"),
-    );
+    const login = loginConfig(this.#options.system, "system");
+    this.#system ??= hearing(systemPool(this.#pg, this.#office, login));
     return this.#system;
   }
 
   // The guard's own connections to the seals; no statement of the application's ever runs on them.
   #keeperPool(): SqlClient {
-    this.#keeper ??= new this.#pg.Pool({ ...loginConfig(this.#options.system, "system"), max: 2 });
+    const login = loginConfig(this.#options.system, "system");
+    this.#keeper ??= hearing(new this.#pg.Pool({ ...login, max: 2 }));
     return this.#keeper as unknown as SqlClient;
   }
 

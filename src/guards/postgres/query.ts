@@ -154,7 +154,7 @@ export function sealedQueryClass(pg: PgInternals, keepNames: boolean): QueryClas
       Object.defineProperty(this.prototype, "name", {
         configurable: true,
         get(this: SealedQuery) {
-          return this.#sealing ? undefined : this.#name;
+          return this.#sealing && !this.#preparing ? undefined : this.#name;
         },
         set(this: SealedQuery, name: string | undefined) {
           if (#name in this) this.#name = name;

@@ -1,5 +1,5 @@
 import { PartywallError, TenantContextError } from "../../errors.js";
-import { NO_TENANT, SEAL_REFUSED } from "./ddl/seal-sql.js";
+import { NO_TENANT, NOT_CANONICAL, SEAL_REFUSED } from "./ddl/seal-sql.js";
 import { isCopy } from "./statement.js";
 import type { Ticket } from "./ticket.js";
 
@@ -49,6 +49,13 @@ export function wallError(error: Error, ticket: Ticket, text: unknown): Error {
           `The statement touched tenant rows where no tenant is current (${ticket.kind}), so the database refused it. Use pw.run(tenant, fn).`,
           cause,
         );
+  }
+  if (error.code === NOT_CANONICAL) {
+    return new PartywallError(
+      "PW_WALL_REFUSED",
+      "The tenant's id is not written as the tenant column writes it (a uuid in lower case with dashes, a bigint without sign or leading zeros), so the database refused the statement. Create the tenant with the id in that form.",
+      cause,
+    );
   }
   if (error.code === SEAL_REFUSED) return sealError(error);
   if (error.code === "42501" && error.routine === "ExecWithCheckOptions") {

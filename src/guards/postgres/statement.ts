@@ -1,3 +1,5 @@
+const LINE_END = "\n\r";
+
 // Whitespace and comments in front of a statement; block comments nest, so they are skipped by hand.
 function skipBlank(text: string, from: number): number {
   let at = from;
@@ -5,8 +7,7 @@ function skipBlank(text: string, from: number): number {
     const code = text.charCodeAt(at);
     if (code === 32 || (code >= 9 && code <= 13)) at += 1;
     else if (code === 45 && text.charCodeAt(at + 1) === 45) {
-      const end = text.indexOf("\n", at);
-      at = end === -1 ? text.length : end + 1;
+      while (at < text.length && !LINE_END.includes(text.charAt(at))) at += 1;
     } else if (code === 47 && text.charCodeAt(at + 1) === 42) at = skipComment(text, at);
     else return at;
   }
@@ -44,10 +45,13 @@ export function isTransactionControl(text: string): boolean {
   );
 }
 
-/** Whether a text may hold several statements, which only the simple protocol takes. */
+/**
+ * Whether a text may hold several statements, which only the simple protocol takes. A semicolon in a string or a
+ * comment counts too: taken for several, one statement works as well.
+ */
 export function mayBeSeveral(text: string): boolean {
   const first = text.indexOf(";");
-  return first !== -1 && skipBlank(text, first + 1) < text.length;
+  return first !== -1 && !/^[;\s]*$/.test(text.slice(first));
 }
 
 /** Whether a text is SAVEPOINT, which must come after the seal so that ROLLBACK TO brings the seal back. */
@@ -70,12 +74,16 @@ export function isCopy(text: string): boolean {
   return /^copy\b/i.test(text.slice(skipBlank(text, 0)));
 }
 
-// Functions that change the session from inside a SELECT, or that run a text this guard does not see.
-const SESSION_TOUCH = /set_config|advisory|_to_xml|u&["']/i;
+// What changes the session from inside a statement whose tag does not tell.
+const TOUCHING = /set_config|advisory/i;
+// What DISCARD ALL does not undo (the seed of random()), and what runs a text this guard does not see.
+const STAINING =
+  /setseed|\bset\s+(?:session\s+)?seed\b|set_config[^;]*seed|_to_xml|ts_stat|ts_rewrite|dblink|u&["']/i;
 
-/** Whether a SELECT's text may leave a setting, a lock or the like on the connection. */
-export function mayTouchSession(text: string): boolean {
-  return SESSION_TOUCH.test(text);
+/** What a text may leave on its connection: nothing, something DISCARD ALL clears, or something only closing does. */
+export function sessionTouch(text: string): "none" | "reset" | "close" {
+  if (STAINING.test(text)) return "close";
+  return TOUCHING.test(text) ? "reset" : "none";
 }
 
 // Tags after which a connection is as it was. What is not listed leaves something behind, or may.

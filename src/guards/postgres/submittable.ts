@@ -48,7 +48,8 @@ export class SealedSubmittable implements PgSubmittable {
     this.#inner = inner;
     this.ticket = ticket;
     this.#keeper = keeper;
-    this.text = inner.text;
+    // A QueryStream keeps its text on the cursor inside.
+    this.text = inner.text ?? (inner as { cursor?: { text?: unknown } }).cursor?.text;
   }
 
   submit(connection: PgConnection): Error | null | undefined | void {

@@ -8,21 +8,30 @@ import {
   type SealForm,
   type WallReport,
 } from "partywall/guards/postgres";
-import { testDatabase, urlAs, withClient } from "../../support/postgres.js";
+import { testDatabase, urlAs, withClient, type TestDatabase } from "../../support/postgres.js";
 
 export const SECRET = "a secret of the tests, 32 characters or more";
 
-const TABLES = `
+const tables = (tenant: TenantType) => `
 create table plans (name text primary key, price int not null);
 insert into plans values ('free', 0), ('pro', 10);
 create table customers (
-  tenant_id uuid not null, id int not null, email text not null, name text,
+  tenant_id ${tenant} not null, id int not null, email text not null, name text,
   primary key (tenant_id, id), unique (tenant_id, email));
 create table orders (
-  tenant_id uuid not null, id int not null, customer_id int, note text, amount int not null default 0,
+  tenant_id ${tenant} not null, id int not null, customer_id int, note text, amount int not null default 0,
   primary key (tenant_id, id),
   foreign key (tenant_id, customer_id) references customers (tenant_id, id) on delete cascade);
 `;
+
+/** Types a tenant column may have. */
+export type TenantType = "uuid" | "bigint" | "text";
+
+const IDS: Record<TenantType, () => readonly [string, string]> = {
+  uuid: () => [randomUUID(), randomUUID()],
+  bigint: () => ["41", "9007199254740993"],
+  text: () => ["tenant-a", "tenant-b' or true --"],
+};
 
 /** What the tests of the guard share: a database behind the wall, two tenants with colliding ids, an unguarded eye. */
 export type World = Awaited<ReturnType<typeof buildWorld>>;
@@ -36,9 +45,19 @@ export async function buildWorld(
     /** More DDL, run by the superuser before the wall is built. */
     readonly ddl?: string;
     readonly tables?: readonly string[];
+    /** Type of the tenant columns, and with it of the two tenants' ids; default `uuid`. */
+    readonly tenantType?: TenantType;
+    /** A database elsewhere than on the server shared by the run. */
+    readonly database?: TestDatabase;
+    /** Another copy of the code under test. */
+    readonly code?: {
+      readonly guardPg: typeof guardPg;
+      readonly createPartywall: typeof createPartywall;
+    };
   } = {},
 ) {
-  const database = await testDatabase();
+  const database = options.database ?? (await testDatabase());
+  const code = options.code ?? { guardPg, createPartywall };
   const roles = { app: `${database.name}_app`, system: `${database.name}_system` };
   const owner = `${database.name}_owner`;
   const unguarded = new pg.Client({ connectionString: database.url });
@@ -46,7 +65,7 @@ export async function buildWorld(
   for (const role of Object.values(roles)) {
     await unguarded.query(`create role ${role} login password 'secret'`);
   }
-  await unguarded.query(TABLES + (options.ddl ?? ""));
+  await unguarded.query(tables(options.tenantType ?? "uuid") + (options.ddl ?? ""));
   const wall: WallReport = await applyWall(unguarded, {
     roles: { ...roles, owner },
     tables: ["customers", "orders", ...(options.tables ?? [])],
@@ -54,16 +73,20 @@ export async function buildWorld(
     ...(options.seal && { seal: options.seal }),
   });
   const login = (role: string) => urlAs(database.url, { user: role, password: "secret" });
-  const guard = guardPg(pg, {
+  const guard = code.guardPg(pg, {
     app: { connectionString: login(roles.app), max: options.max ?? 4 },
     system: login(roles.system),
     expelGraceMs: 2000,
     ...options.guard,
   });
-  const pw = createPartywall({ realm: database.name, secret: SECRET, postgres: guard });
+  const pw = code.createPartywall({ realm: database.name, secret: SECRET, postgres: guard });
   const tenants: Tenant[] = [];
-  for (const slug of ["a", "b"]) {
-    tenants.push(await pw.tenants.create({ id: randomUUID(), slug, name: slug.toUpperCase() }));
+  const [idOfA, idOfB] = IDS[options.tenantType ?? "uuid"]();
+  for (const [slug, id] of [
+    ["a", idOfA],
+    ["b", idOfB],
+  ] as const) {
+    tenants.push(await pw.tenants.create({ id, slug, name: slug.toUpperCase() }));
   }
   const [a, b] = tenants as [Tenant, Tenant];
   for (const { id } of tenants) {
@@ -104,7 +127,9 @@ export async function buildWorld(
       await unguarded.end();
       await database.drop();
       await withClient(urlAs(database.url, { database: "postgres" }), async (client) => {
-        await client.query(`revoke set on parameter backtrace_functions from ${owner}`);
+        await client.query(
+          `revoke set on parameter backtrace_functions from ${owner}, ${roles.app}`,
+        );
         await client.query(`drop role ${roles.app}, ${roles.system}, ${owner}`);
       });
     },

@@ -1,5 +1,5 @@
 import { PartywallError } from "../../../errors.js";
-import type { TableName } from "./identifier.js";
+import { qualified, quoteIdentifier, type TableName } from "./identifier.js";
 import type { TenantTable } from "./policies.js";
 import type { TenantType } from "./seal-sql.js";
 
@@ -47,6 +47,21 @@ left join pg_catalog.pg_attribute a on a.attrelid = c.oid and a.attname = $3 and
 left join pg_catalog.pg_type y on y.oid = a.atttypid
 order by tree.partition, n.nspname, c.relname`;
 
+/** Throws `PW_CONFIG` unless the table (or view) exists. */
+export async function assertTable(client: SqlClient, table: TableName): Promise<void> {
+  const { rows } = await client.query("select pg_catalog.to_regclass($1) as found", [
+    qualified(table),
+  ]);
+  if (rows[0]?.["found"] === null) throw missingTable(table);
+}
+
+function missingTable({ schema, name }: TableName): PartywallError {
+  return new PartywallError(
+    "PW_CONFIG",
+    `There is no table ${schema}.${name} in this database. Create it first, or mend its name.`,
+  );
+}
+
 /**
  * Reads one tenant table and all its partitions and children from the live catalogue.
  * Throws `PW_CONFIG` where the table or its tenant column is missing or of a type the wall does not know.
@@ -56,13 +71,10 @@ export async function readTenantTable(
   table: TableName,
   column: string,
 ): Promise<TenantTable[]> {
+  qualified(table);
+  quoteIdentifier(column);
   const { rows } = await client.query(TABLES, [table.schema, table.name, column]);
-  if (rows.length === 0) {
-    throw new PartywallError(
-      "PW_CONFIG",
-      `There is no table ${table.schema}.${table.name} in this database. Create it first, or mend its name in \`tables\`.`,
-    );
-  }
+  if (rows.length === 0) throw missingTable(table);
   return (rows as unknown as CatalogRow[]).map((row) => {
     const type = TYPES[row.type ?? ""];
     if (type === undefined) {

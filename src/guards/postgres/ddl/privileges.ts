@@ -77,7 +77,13 @@ end $wall$`,
       "languages",
       true,
       "DO blocks run, which can end transactions and hide what they do",
-      `revoke usage on language plpgsql, sql from public, ${app}`,
+      `do $wall$ begin
+  revoke usage on language plpgsql, sql from public, ${app};${
+    roles.migrator
+      ? `\n  grant usage on language plpgsql, sql to ${quoteIdentifier(roles.migrator)};`
+      : ""
+  }
+end $wall$`,
       `pg_catalog.has_language_privilege(${login}, 'plpgsql', 'usage')`,
     ),
     take(

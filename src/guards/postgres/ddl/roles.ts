@@ -4,7 +4,10 @@ export interface WallRoles {
   readonly app: string;
   /** The login of `pw.system()`: sees every tenant, named by its own policy, no BYPASSRLS. */
   readonly system: string;
-  /** The login that owns the tables and runs migrations; default: the login that applies the wall. */
+  /**
+   * The login that owns the tables and runs migrations. Named here it sees every row; otherwise, unless it is a
+   * superuser, forced row security shows it none.
+   */
   readonly migrator?: string;
   /** The NOLOGIN role that owns the wall's functions and seals; default `"partywall_owner"`. */
   readonly owner?: string;

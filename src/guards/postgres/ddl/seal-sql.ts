@@ -5,6 +5,8 @@ import type { SealForm, WallRoles } from "./roles.js";
 export const NO_TENANT = "PW001";
 /** SQLSTATE raised when a seal's secret is unknown or expired. */
 export const SEAL_REFUSED = "PW002";
+/** SQLSTATE raised when a tenant's id is not written as the tenant column writes it. */
+export const NOT_CANONICAL = "PW003";
 
 /**
  * The parameter that carries the tenant under the `parameter` form. It must be one that only a superuser may
@@ -12,7 +14,7 @@ export const SEAL_REFUSED = "PW002";
  *
  * Source: PostgreSQL manual, "Developer Options", `backtrace_functions`; "GRANT … ON PARAMETER".
  */
-export const PROTECTED_PARAMETER = "backtrace_functions";
+const PROTECTED_PARAMETER = "backtrace_functions";
 
 const NO_TENANT_MESSAGE = "no tenant is sealed in this transaction";
 
@@ -64,23 +66,34 @@ const TENANT_TYPES = { text: "text", uuid: "pg_catalog.uuid", bigint: "bigint" }
 /** Column types a tenant column may have. */
 export type TenantType = keyof typeof TENANT_TYPES;
 
+// Two tenants "7" and "07" must not be one in a bigint column: an id counts only as the column itself writes it.
+function typed(type: TenantType): string {
+  if (type === "text") return "return t;";
+  return `r := t::${TENANT_TYPES[type]};
+    if r::text operator(pg_catalog.<>) t then
+      raise exception 'the tenant id is not written as a ${type} column writes it' using errcode = '${NOT_CANONICAL}';
+    end if;
+    return r;`;
+}
+
 function tenantFunction(form: SealForm, type: TenantType): string {
-  const cast = type === "text" ? "" : `::${TENANT_TYPES[type]}`;
+  const result = type === "text" ? "" : `r ${TENANT_TYPES[type]};`;
   const body =
     form === "parameter"
-      ? `declare v text := pg_catalog.current_setting('${PROTECTED_PARAMETER}');
+      ? `declare v text := pg_catalog.current_setting('${PROTECTED_PARAMETER}'); t text; ${result}
 begin
-  if pg_catalog.left(v, ${MARK.length}) operator(pg_catalog.<>) '${MARK}' then
-    raise exception '${NO_TENANT_MESSAGE}' using errcode = '${NO_TENANT}';
+  if pg_catalog.left(v, ${MARK.length}) operator(pg_catalog.=) '${MARK}' then
+    t := pg_catalog.convert_from(pg_catalog.decode(pg_catalog.substr(v, ${MARK.length + 1}), 'hex'), 'UTF8');
+    ${typed(type)}
   end if;
-  return pg_catalog.convert_from(pg_catalog.decode(pg_catalog.substr(v, ${MARK.length + 1}), 'hex'), 'UTF8')${cast};
+  raise exception '${NO_TENANT_MESSAGE}' using errcode = '${NO_TENANT}';
 end`
-      : `declare v text := pg_catalog.current_setting('partywall.seal', true); t text := pg_catalog.substr(v, 65); k bytea;
+      : `declare v text := pg_catalog.current_setting('partywall.seal', true); t text := pg_catalog.substr(v, 65); k bytea; ${result}
 begin
   if v operator(pg_catalog.<>) '' then
     select key into k from partywall.seal_key;
     if partywall.seal_mac(k, t) operator(pg_catalog.=) pg_catalog.left(v, 64) then
-      return t${cast};
+      ${typed(type)}
     end if;
   end if;
   raise exception '${NO_TENANT_MESSAGE}' using errcode = '${NO_TENANT}';
@@ -108,7 +121,9 @@ export function sealSql(roles: WallRoles, form: SealForm): string[] {
   if not exists (select from pg_catalog.pg_roles where rolname = ${quoteLiteral(owner)}) then
     create role ${ownerName} nologin;
   end if;
-  if not pg_catalog.pg_has_role(current_user, ${quoteLiteral(owner)}, 'member') then
+  -- From PostgreSQL 16 on, membership alone does not let a role give objects to the owner.
+  if not pg_catalog.pg_has_role(current_user, ${quoteLiteral(owner)},
+    case when pg_catalog.current_setting('server_version_num')::int >= 160000 then 'set' else 'member' end) then
     execute pg_catalog.format('grant %I to %I', ${quoteLiteral(owner)}, current_user);
   end if;
 end $wall$`,

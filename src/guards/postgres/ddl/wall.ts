@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { PartywallError } from "../../../errors.js";
-import { readTenantTable, type SqlClient } from "./catalog.js";
+import { assertTable, readTenantTable, type SqlClient } from "./catalog.js";
 import { quoteIdentifier, tableName, type TableName } from "./identifier.js";
 import { sharedTableSql, tableSql } from "./policies.js";
 import { databasePrivileges, type Privilege } from "./privileges.js";
@@ -43,13 +43,13 @@ interface Standing {
   readonly roles: string[];
 }
 
-async function readStanding(client: SqlClient, roles: WallRoles): Promise<Standing> {
+async function readStanding(client: SqlClient, roles: readonly string[]): Promise<Standing> {
   const { rows } = await client.query(
     `select pg_catalog.current_database() as database,
   (select rolsuper from pg_catalog.pg_roles where rolname = current_user) as superuser,
   pg_catalog.current_setting('server_version_num')::int as version,
   array(select rolname::text from pg_catalog.pg_roles where rolname = any($1::text[])) as roles`,
-    [[roles.app, roles.system, ...(roles.migrator ? [roles.migrator] : [])]],
+    [roles],
   );
   return rows[0] as unknown as Standing;
 }
@@ -77,14 +77,17 @@ async function readStanding(client: SqlClient, roles: WallRoles): Promise<Standi
  * ```
  */
 export async function planWall(client: SqlClient, options: WallOptions): Promise<WallPlan> {
-  const standing = await readStanding(client, options.roles);
+  const { app, system, migrator } = options.roles;
+  const roles = [app, system, ...(migrator === undefined ? [] : [migrator])];
+  for (const role of roles) quoteIdentifier(role);
+  const standing = await readStanding(client, roles);
   if (standing.version < 150_000) {
     throw new PartywallError(
       "PW_CONFIG",
       "The server is older than PostgreSQL 15, which the seal needs. Upgrade the server.",
     );
   }
-  for (const role of [options.roles.app, options.roles.system]) {
+  for (const role of roles) {
     if (!standing.roles.includes(role)) {
       throw new PartywallError(
         "PW_CONFIG",
@@ -92,7 +95,7 @@ export async function planWall(client: SqlClient, options: WallOptions): Promise
       );
     }
   }
-  if (options.roles.app === options.roles.system) {
+  if (app === system) {
     throw new PartywallError(
       "PW_CONFIG",
       "The application and the system login are the same role, so no policy could tell them apart. Create two.",
@@ -113,6 +116,7 @@ export async function planWall(client: SqlClient, options: WallOptions): Promise
   for (const entry of options.shared ?? []) {
     const table = tableName(entry);
     schemas.add(table.schema);
+    await assertTable(client, table);
     const writable = typeof entry !== "string" && entry.writable === true;
     statements.push(...sharedTableSql(table, options.roles, writable));
   }
