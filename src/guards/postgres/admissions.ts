@@ -82,18 +82,19 @@ export async function expelTenant(
     await sleep(Math.min(wait, Math.max(deadline - Date.now(), 1)));
     wait = Math.min(wait * 2, 100);
   }
-  let left = 0;
+  const faults: unknown[] = [];
   for (const pid of before.values()) {
     try {
       await client.query("select pg_catalog.pg_terminate_backend($1)", [pid]);
-    } catch {
-      left += 1;
+    } catch (error) {
+      faults.push(error);
     }
   }
-  if (left > 0) {
+  if (faults.length > 0) {
     throw new PartywallError(
       "PW_SEAL_REFUSED",
-      `The tenant can no longer be entered, but ${left} transactions that may be its own run on: the system login may not end them. Grant it pg_signal_backend.`,
+      `The tenant can no longer be entered, but ${faults.length} transactions that may be its own run on: the system login may not end them. Grant it pg_signal_backend and EXECUTE on pg_terminate_backend.`,
+      { cause: new AggregateError(faults, "pg_terminate_backend failed") },
     );
   }
 }

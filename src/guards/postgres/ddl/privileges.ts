@@ -97,7 +97,10 @@ end $wall$`,
       "signal-backends",
       true,
       "a tenant can cancel or end the statements of every other tenant",
-      `revoke execute on function pg_catalog.pg_cancel_backend(integer), pg_catalog.pg_terminate_backend(integer, bigint) from public, ${app}`,
+      `do $wall$ begin
+  revoke execute on function pg_catalog.pg_cancel_backend(integer), pg_catalog.pg_terminate_backend(integer, bigint) from public, ${app};
+  grant execute on function pg_catalog.pg_terminate_backend(integer, bigint) to ${quoteIdentifier(roles.system)};
+end $wall$`,
       executable(["pg_cancel_backend(integer)", "pg_terminate_backend(integer, bigint)"]),
     ),
     take(

@@ -5,8 +5,8 @@ export interface WallRoles {
   /** The login of `pw.system()`: sees every tenant, named by its own policy, no BYPASSRLS. */
   readonly system: string;
   /**
-   * The login that owns the tables and runs migrations. Named here it sees every row; otherwise, unless it is a
-   * superuser, forced row security shows it none.
+   * The login that owns the tables and runs migrations; its policy shows it every row. Default: the login that builds
+   * the wall, unless that is a superuser, whom no policy concerns.
    */
   readonly migrator?: string;
   /** The NOLOGIN role that owns the wall's functions and seals; default `"partywall_owner"`. */

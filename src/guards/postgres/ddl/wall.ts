@@ -37,6 +37,7 @@ export interface WallReport {
 }
 
 interface Standing {
+  readonly login: string;
   readonly database: string;
   readonly superuser: boolean;
   readonly version: number;
@@ -45,7 +46,7 @@ interface Standing {
 
 async function readStanding(client: SqlClient, roles: readonly string[]): Promise<Standing> {
   const { rows } = await client.query(
-    `select pg_catalog.current_database() as database,
+    `select current_user as login, pg_catalog.current_database() as database,
   (select rolsuper from pg_catalog.pg_roles where rolname = current_user) as superuser,
   pg_catalog.current_setting('server_version_num')::int as version,
   array(select rolname::text from pg_catalog.pg_roles where rolname = any($1::text[])) as roles`,
@@ -78,16 +79,16 @@ async function readStanding(client: SqlClient, roles: readonly string[]): Promis
  */
 export async function planWall(client: SqlClient, options: WallOptions): Promise<WallPlan> {
   const { app, system, migrator } = options.roles;
-  const roles = [app, system, ...(migrator === undefined ? [] : [migrator])];
-  for (const role of roles) quoteIdentifier(role);
-  const standing = await readStanding(client, roles);
+  const named = [app, system, ...(migrator === undefined ? [] : [migrator])];
+  for (const role of named) quoteIdentifier(role);
+  const standing = await readStanding(client, named);
   if (standing.version < 150_000) {
     throw new PartywallError(
       "PW_CONFIG",
       "The server is older than PostgreSQL 15, which the seal needs. Upgrade the server.",
     );
   }
-  for (const role of roles) {
+  for (const role of named) {
     if (!standing.roles.includes(role)) {
       throw new PartywallError(
         "PW_CONFIG",
@@ -101,16 +102,20 @@ export async function planWall(client: SqlClient, options: WallOptions): Promise
       "The application and the system login are the same role, so no policy could tell them apart. Create two.",
     );
   }
+  const roles: WallRoles =
+    migrator === undefined && !standing.superuser
+      ? { ...options.roles, migrator: standing.login }
+      : options.roles;
   const seal = options.seal ?? (standing.superuser ? "parameter" : "mac");
   const column = options.tenantColumn ?? "tenant_id";
-  const statements = sealSql(options.roles, seal);
+  const statements = sealSql(roles, seal);
   const schemas = new Set<string>();
   for (const entry of options.tables) {
     const table = tableName(entry);
     schemas.add(table.schema);
     const own = typeof entry === "string" ? column : (entry.column ?? column);
     for (const target of await readTenantTable(client, table, own)) {
-      statements.push(...tableSql(target, options.roles));
+      statements.push(...tableSql(target, roles));
     }
   }
   for (const entry of options.shared ?? []) {
@@ -118,14 +123,14 @@ export async function planWall(client: SqlClient, options: WallOptions): Promise
     schemas.add(table.schema);
     await assertTable(client, table);
     const writable = typeof entry !== "string" && entry.writable === true;
-    statements.push(...sharedTableSql(table, options.roles, writable));
+    statements.push(...sharedTableSql(table, roles, writable));
   }
   for (const schema of schemas) {
     statements.push(
-      `grant usage on schema ${quoteIdentifier(schema)} to ${quoteIdentifier(options.roles.app)}, ${quoteIdentifier(options.roles.system)}`,
+      `grant usage on schema ${quoteIdentifier(schema)} to ${quoteIdentifier(app)}, ${quoteIdentifier(system)}`,
     );
   }
-  return { seal, statements, privileges: databasePrivileges(standing.database, options.roles) };
+  return { seal, statements, privileges: databasePrivileges(standing.database, roles) };
 }
 
 /**
