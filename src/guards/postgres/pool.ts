@@ -25,10 +25,22 @@ function settlingPoolClass(pg: PgInternals): new (config?: unknown) => PgPool {
   };
 }
 
+/** Tells an error in the manner in which the caller wants to hear of it. */
+function refuse(error: Error, callback: ((error: Error) => void) | undefined): unknown {
+  if (callback === undefined) return Promise.reject(error);
+  process.nextTick(callback, error);
+  return undefined;
+}
+
 /** Connections of the system login, for {@link guardedPoolClass} to borrow in a system scope. */
 export function systemPool(pg: PgInternals, office: TicketOffice, config: object): PgPool {
-  const Pool = settlingPoolClass(pg);
-  return new Pool({ ...config, Client: systemClientClass(pg, office) });
+  class SystemPool extends settlingPoolClass(pg) {
+    // Also the way of the pool's own query().
+    override connect(callback?: PoolCallback): unknown {
+      return super.connect(callback && AsyncResource.bind(callback));
+    }
+  }
+  return new SystemPool({ ...config, Client: systemClientClass(pg, office) });
 }
 
 /**
@@ -54,7 +66,11 @@ export function guardedPoolClass(
     }
 
     override connect(callback?: PoolCallback): unknown {
-      if (office.inSystemScope()) return system().connect(callback);
+      try {
+        if (office.inSystemScope()) return system().connect(callback);
+      } catch (error) {
+        return refuse(error as Error, callback);
+      }
       return super.connect(callback && AsyncResource.bind(callback));
     }
 
@@ -69,9 +85,7 @@ export function guardedPoolClass(
           typeof text === "string" ? text : (text as { text?: unknown } | null)?.text,
         );
       } catch (error) {
-        if (given === undefined) return Promise.reject(error);
-        process.nextTick(given, error);
-        return undefined;
+        return refuse(error as Error, given);
       }
       if (given !== undefined) {
         this.#run(ticket, text, parameters, AsyncResource.bind(given));

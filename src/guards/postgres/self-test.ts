@@ -4,23 +4,51 @@ import type { SqlClient } from "./ddl/catalog.js";
 import { NO_TENANT } from "./ddl/seal-sql.js";
 import type { PgInternals, PgPool } from "./driver.js";
 
-const LOGIN = `select r.rolsuper or r.rolbypassrls as bypasses, r.rolcreaterole as makes_roles,
-  exists (select from pg_catalog.pg_class c join pg_catalog.pg_policy p on p.polrelid = c.oid
-    where p.polname = 'partywall_tenant' and pg_catalog.pg_has_role(r.oid, c.relowner, 'usage')) as owns,
-  (select pg_catalog.string_agg(c.oid::pg_catalog.regclass::text, ', ') from pg_catalog.pg_class c
-    join pg_catalog.pg_policy p on p.polrelid = c.oid
-    where p.polname = 'partywall_tenant' and not (c.relrowsecurity and c.relforcerowsecurity)) as unforced,
+// Tenant tables are known by the wall's policies; what the wall wrote into them is compared to the letter.
+const LOGIN = `
+with walled as (
+  select distinct c.oid, c.relowner, c.relrowsecurity and c.relforcerowsecurity as forced
+  from pg_catalog.pg_policy p join pg_catalog.pg_class c on c.oid = p.polrelid
+  where p.polname in ('partywall_tenant', 'partywall_app', 'partywall_across')
+), owners as (
+  select relowner as owner from walled
+  union all select nspowner from pg_catalog.pg_namespace where nspname = 'partywall'
+  union all select proowner from pg_catalog.pg_proc where pronamespace = pg_catalog.to_regnamespace('partywall')
+  union all select datdba from pg_catalog.pg_database where datname = pg_catalog.current_database()
+), standing as (
+  select p.polrelid, pg_catalog.pg_get_expr(p.polqual, p.polrelid) as qual,
+    pg_catalog.pg_get_expr(p.polwithcheck, p.polrelid) as written
+  from pg_catalog.pg_policy p
+  where p.polname = 'partywall_tenant' and not p.polpermissive and p.polcmd = '*'
+    and (select oid from pg_catalog.pg_roles where rolname = current_user) = any (p.polroles)
+)
+select r.rolsuper or r.rolbypassrls as bypasses, r.rolcreaterole as makes_roles, r.rolreplication as replicates,
+  exists (select from owners where pg_catalog.pg_has_role(r.oid, owner, 'usage')) as owns,
   exists (select from pg_catalog.pg_auth_members m where m.member = r.oid) as member,
-  pg_catalog.to_regprocedure('partywall.enter(bytea)') is not null as walled,
+  exists (select from walled where not forced) as unforced,
+  exists (select from walled w where not exists (select from standing s where s.polrelid = w.oid
+    and s.qual ~ '^\\([^=]+ = \\( SELECT partywall\\.tenant_[a-z]+\\(\\) AS tenant_[a-z]+\\)\\)$' and s.written = s.qual)) as repoliced,
+  exists (select from walled where pg_catalog.has_table_privilege(r.oid, oid, 'truncate')) as truncates,
+  exists (select from pg_catalog.pg_class c where c.relnamespace = pg_catalog.to_regnamespace('partywall') and c.relkind = 'r'
+    and c.relname in ('seals', 'seal_key')
+    and pg_catalog.has_table_privilege(r.oid, c.oid, 'select, insert, update, delete, truncate')) as holds_seals,
+  pg_catalog.to_regprocedure('partywall.enter(bytea)') is null as unwalled,
   pg_catalog.has_parameter_privilege(r.oid, 'backtrace_functions', 'set') as sets
 from pg_catalog.pg_roles r where r.rolname = current_user`;
 
-const CRITICAL = {
-  bypasses: "is a superuser or has BYPASSRLS, so no policy applies to it",
-  makes_roles: "has CREATEROLE, so it can make itself another role",
-  owns: "owns a tenant table, so it can drop the policies",
-  member: "is a member of another role, so it can become that role",
-  sets: "may set the parameter that carries the tenant",
+// Each a column of the query above and what it means where it is true, the most telling first.
+const FAULTS = {
+  unwalled: "the function partywall.enter is missing; run applyWall()",
+  bypasses: "the application's login is a superuser or has BYPASSRLS, so no policy applies to it",
+  makes_roles: "the application's login has CREATEROLE, so it can make itself another role",
+  replicates: "the application's login has REPLICATION, so it can read every change",
+  owns: "the application's login owns a part of the wall, so it can take it down",
+  member: "the application's login is a member of another role, so it can become that role",
+  sets: "the application's login may set the parameter that carries the tenant",
+  holds_seals: "the application's login has rights on the seals",
+  truncates: "the application's login may TRUNCATE a tenant table, which no policy stops",
+  unforced: "row security is not enabled and forced on a tenant table; run applyWall()",
+  repoliced: "a tenant table lacks the wall's policy, or it was changed; run applyWall()",
 } as const;
 
 /**
@@ -56,12 +84,9 @@ export async function proveWall(
     try {
       const { rows } = await client.query(LOGIN);
       const login = rows[0] ?? {};
-      if (login["walled"] !== true)
-        refuse("the function partywall.enter is missing; run applyWall()");
-      for (const [column, why] of Object.entries(CRITICAL)) {
-        if (login[column] === true) refuse(`the application's login ${why}`);
+      for (const [column, what] of Object.entries(FAULTS)) {
+        if (login[column] !== false) refuse(what);
       }
-      if (login["unforced"]) refuse("row security is not enabled and forced on a tenant table");
       const code = await client.query("select partywall.tenant_text()").then(
         () => undefined,
         (error: { code?: string }) => error.code,
