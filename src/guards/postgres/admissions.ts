@@ -5,6 +5,12 @@ import type { SqlClient } from "./ddl/catalog.js";
 
 const digestOf = (secret: Buffer) => createHash("sha256").update(secret).digest();
 
+/** A tenant of one Partywall instance; two instances may keep their tenants in one database. */
+export interface Admission {
+  readonly realm: string;
+  readonly tenantId: string;
+}
+
 /**
  * Lets the database accept a tenant's seals; idempotent.
  *
@@ -12,36 +18,46 @@ const digestOf = (secret: Buffer) => createHash("sha256").update(secret).digest(
  */
 export async function admitTenant(
   client: SqlClient,
-  tenantId: string,
+  { realm, tenantId }: Admission,
   secrets: readonly Buffer[],
 ): Promise<void> {
   await client.query(
-    `insert into partywall.seals (digest, tenant) select d, $2 from unnest($1::bytea[]) as d
+    `insert into partywall.seals (digest, tenant, realm) select d, $2, $3 from unnest($1::bytea[]) as d
 on conflict (digest) do update set expires_at = 'infinity' where seals.tenant = excluded.tenant`,
-    [secrets.map(digestOf), tenantId],
+    [secrets.map(digestOf), tenantId, realm],
   );
 }
 
-/** Keeps the newest secrets without end and lets all others of these tenants expire; returns how many will. */
+/**
+ * Lets every seal of the realm but the newest expire after `keepMs`, and removes those that have; returns how many
+ * were given an end.
+ */
 export async function retireSeals(
   client: SqlClient,
+  realm: string,
   newest: readonly Buffer[],
   keepMs: number,
 ): Promise<number> {
+  await client.query(
+    "delete from partywall.seals where realm = $1 and expires_at <= pg_catalog.now()",
+    [realm],
+  );
   const { rows } = await client.query(
     `with retired as (
-  update partywall.seals set expires_at = least(expires_at, pg_catalog.now() + $2 * interval '1 millisecond')
-  where digest <> all ($1::bytea[]) returning 1)
+  update partywall.seals set expires_at = pg_catalog.now() + $3 * interval '1 millisecond'
+  where realm = $1 and digest <> all ($2::bytea[])
+    and expires_at > pg_catalog.now() + $3 * interval '1 millisecond' returning 1)
 select count(*)::int as retired from retired`,
-    [newest.map(digestOf), keepMs],
+    [realm, newest.map(digestOf), keepMs],
   );
   return Number(rows[0]?.["retired"]);
 }
 
-/** The tenants the database accepts now. */
-export async function admittedTenants(client: SqlClient): Promise<string[]> {
+/** The tenants of a realm that the database accepts now. */
+export async function admittedTenants(client: SqlClient, realm: string): Promise<string[]> {
   const { rows } = await client.query(
-    "select distinct tenant from partywall.seals where expires_at > pg_catalog.now() order by tenant",
+    "select distinct tenant from partywall.seals where realm = $1 and expires_at > pg_catalog.now() order by tenant",
+    [realm],
   );
   return rows.map((row) => String(row["tenant"]));
 }
@@ -58,14 +74,17 @@ where l.locktype = 'virtualxid' and l.virtualxid = l.virtualtransaction and a.us
  */
 export async function expelTenant(
   client: SqlClient,
-  tenantId: string,
+  { realm, tenantId }: Admission,
   options: {
     readonly appRole: string;
     readonly graceMs: number;
     readonly innocent: (pid: number) => boolean;
   },
 ): Promise<void> {
-  await client.query("delete from partywall.seals where tenant = $1", [tenantId]);
+  await client.query("delete from partywall.seals where realm = $1 and tenant = $2", [
+    realm,
+    tenantId,
+  ]);
   const underWay = async () => {
     const { rows } = await client.query(UNDER_WAY, [options.appRole]);
     return new Map(rows.map((row) => [String(row["id"]), Number(row["pid"])]));

@@ -1,17 +1,12 @@
 import { AsyncResource } from "node:async_hooks";
+import { randomInt } from "node:crypto";
 import { PartywallError } from "../../errors.js";
 import { anchor } from "../../scope/anchor.js";
 import { cancelRunning } from "./cancel.js";
 import type { PgCallback, PgClient, PgInternals, PgMessage, PgSubmittable } from "./driver.js";
 import { sealedQueryClass, type SealKeeper, type TicketedQuery } from "./query.js";
-import {
-  isListen,
-  isLocalSetting,
-  isSavepoint,
-  isTransactionControl,
-  leavesNothing,
-  sessionTouch,
-} from "./statement.js";
+import { Session } from "./session.js";
+import { isListen } from "./statement.js";
 import { keepContext, SealedSubmittable } from "./submittable.js";
 import { RESET, type Ticket, type TicketOffice } from "./ticket.js";
 
@@ -48,6 +43,9 @@ const isSubmittable = (config: unknown): config is PgSubmittable =>
 const textOf = (config: unknown): unknown =>
   typeof config === "string" ? config : (config as { text?: unknown } | null)?.text;
 
+// Between -1 and 1, as setseed() takes it.
+const freshSeed = () => (randomInt(2 ** 47) / 2 ** 46 - 1).toFixed(15);
+
 /** The caller's own Client class as the guard of one connection. */
 export function guardedClientClass(
   pg: PgInternals,
@@ -57,21 +55,12 @@ export function guardedClientClass(
   const SealedQuery = sealedQueryClass(pg, rules.keepNames);
 
   return class Client extends pg.Client implements GuardedClient, SealKeeper {
-    // Who owns the open transaction; what the server said last is in #status.
-    #owner: string | undefined;
-    #status: "I" | "T" | "E" = "I";
-    #sealed = false;
-    #running: Ticket | undefined;
-    // Whose statement ran last, and whether it may have left something on the session.
-    #last: string | undefined;
-    #tainted = false;
-    #stained = false;
-    #named = false;
-    readonly #moved = new Set<string>();
+    readonly #session = new Session();
     #cancelling: Promise<void> | undefined;
+    // How often the server will yet say that it is ready.
+    #answers = 0;
     readonly #queryTimeout: number;
     readonly #unconfigured: boolean;
-    readonly #reported = new Map<string, string>();
 
     constructor(config?: unknown) {
       super(config);
@@ -81,7 +70,8 @@ export function guardedClientClass(
       this.#queryTimeout = this.connectionParameters.query_timeout || 0;
       // The guard keeps this deadline itself: it cancels on the server instead of leaving the statement running.
       this.connectionParameters.query_timeout = 0;
-      this.connection.on("parameterStatus", (message: PgMessage) => this.#watch(message));
+      this.#countAnswers();
+      this.connection.on("parameterStatus", (message: PgMessage) => this.#session.report(message));
       this.connection.on("end", () => office.connections.delete(this));
     }
 
@@ -92,7 +82,6 @@ export function guardedClientClass(
     override connect(callback?: unknown): unknown {
       const done =
         typeof callback === "function" ? AsyncResource.bind(callback as () => void) : undefined;
-      // Socket events run in the context that opened the socket; that must be no tenant's.
       if (this.#unconfigured) {
         const error = new PartywallError(
           "PW_CONFIG",
@@ -103,6 +92,7 @@ export function guardedClientClass(
         return undefined;
       }
       office.connections.add(this);
+      // Socket events run in the context that opened the socket; that must be no tenant's.
       return anchor.als.run(undefined, () => super.connect(done));
     }
 
@@ -128,7 +118,7 @@ export function guardedClientClass(
         keepContext(config);
         const result = (config as { _result?: { _types?: unknown } })._result;
         if (result !== undefined) result._types ??= this._types;
-        super.query(new SealedSubmittable(config, ticket, this));
+        super.query(new SealedSubmittable(config, ticket, this, config instanceof pg.Query));
         return config;
       }
       return this.#send(ticket, config, typeof values === "function" ? undefined : values, done);
@@ -214,93 +204,75 @@ export function guardedClientClass(
     }
 
     admit(ticket: Ticket, text: unknown): PartywallError | Buffer | undefined {
-      const open = this.#status !== "I";
-      if (open && this.#owner !== undefined && this.#owner !== ticket.holder) {
-        office.host.denied({ code: "PW_TRANSACTION_SCOPE", wire: "postgres" });
-        return new PartywallError(
-          "PW_TRANSACTION_SCOPE",
-          "The connection is in a transaction that another scope began, so the statement was not sent. Use a connection taken in this scope, and end transactions in the scope that began them.",
-        );
-      }
-      this.#running = ticket;
-      this.#last = ticket.holder;
-      // Noted when it is sent: a statement that fails or is cut short tells nothing at its end.
-      const touch = typeof text === "string" ? sessionTouch(text) : "close";
-      if (touch !== "none") this.#tainted = true;
-      if (touch === "close") this.#stained = true;
-      if (ticket.seal === undefined) return undefined;
-      if (typeof text === "string" && isTransactionControl(text)) {
-        const savepoint = open && !this.#sealed && isSavepoint(text);
-        return savepoint && this.#status === "T" ? ticket.seal : undefined;
-      }
-      // In a pipeline the server's state is behind what was sent; sealing again is harmless, leaving it out is not.
-      if (this.pipeline) return ticket.seal;
-      if (this.#status === "E" || (this.#status === "T" && this.#sealed)) return undefined;
-      return ticket.seal;
+      if (!this.#session.isOthers(ticket)) return this.#session.send(ticket, text, this.pipeline);
+      office.host.denied({ code: "PW_TRANSACTION_SCOPE", wire: "postgres" });
+      return new PartywallError(
+        "PW_TRANSACTION_SCOPE",
+        "The connection is in a transaction that another scope began, so the statement was not sent. Use a connection taken in this scope, and end transactions in the scope that began them.",
+      );
     }
 
     sealed(): void {
-      this.#sealed = true;
+      this.#session.sealed();
     }
 
     named(): void {
-      this.#named = true;
+      this.#session.named();
     }
 
-    get occupant(): string | undefined {
-      return this.#owner ?? (this.#inFlight() ? this.#running?.holder : undefined);
-    }
-
-    #isTouched(): boolean {
-      return this.#tainted || this.#moved.size > 0;
+    skipped(): void {
+      this.#answers -= 1;
     }
 
     observe(tag: string, ticket: Ticket, text: unknown): void {
-      // With the transaction still open these are ROLLBACK TO or AND CHAIN, which undo the seal.
-      if (tag === "ROLLBACK" || tag === "COMMIT") this.#sealed = false;
-      if (ticket.kind === "chatter" || ticket.kind === "reset" || this.#tainted) return;
-      const words = typeof text === "string" ? text : "";
-      this.#tainted = !leavesNothing(tag) && !(tag === "SET" && isLocalSetting(words));
+      this.#session.observe(tag, ticket, text);
     }
 
-    // The server reports these settings by itself; one that moved is put back before another tenant comes.
-    #watch(message: PgMessage): void {
-      const { parameterName: name, parameterValue: value } = message;
-      if (name === undefined || value === undefined) return;
-      const first = this.#reported.get(name);
-      if (first === undefined) this.#reported.set(name, value);
-      else if (first === value) this.#moved.delete(name);
-      else this.#moved.add(name);
+    get occupant(): string | undefined {
+      return this.#session.owner ?? (this.#inFlight() ? this.#session.running?.holder : undefined);
+    }
+
+    // Answers are told apart by their order alone: what asks the server for one more is counted.
+    #countAnswers(): void {
+      const { connection } = this;
+      const query = connection.query.bind(connection);
+      const sync = connection.sync.bind(connection);
+      connection.query = (text) => {
+        this.#answers += 1;
+        query(text);
+      };
+      connection.sync = () => {
+        this.#answers += 1;
+        sync();
+      };
     }
 
     override _handleReadyForQuery(message: PgMessage): void {
-      const status = message.status ?? "I";
-      this.#status = status;
-      if (status === "I") {
-        this.#owner = undefined;
-        this.#sealed = false;
-      } else {
-        this.#owner ??= this.#running?.holder;
-        if (status === "E") this.#sealed = false;
-      }
+      if (this.#answers > 0) this.#answers -= 1;
+      // A cursor closed while it failed has asked twice. Taken for the next statement's answer, the second would give
+      // every later statement the one before's.
+      if (this.#answers > 0 && !this.pipeline) return;
+      this.#session.ready(message.status ?? "I");
       super._handleReadyForQuery(message);
     }
 
     override _pulseQueryQueue(): void {
       const next = this._queryQueue[0]?.ticket as Ticket | undefined;
-      if (
-        next !== undefined &&
-        this.readyForQuery === true &&
-        (rules.resetAlways || this.#named || this.#isTouched()) &&
-        this.#status === "I" &&
-        next.kind !== "reset" &&
-        this.#last !== undefined &&
-        this.#last !== next.holder &&
-        !this.#inFlight()
-      ) {
-        this._queryQueue.unshift(this.#resetQuery(() => undefined));
+      if (next !== undefined && next.kind !== "reset" && this.#needsReset(next)) {
+        this._queryQueue.unshift(...this.#resetQueries(() => undefined));
       }
       super._pulseQueryQueue();
+    }
+
+    #needsReset(next: Ticket): boolean {
+      const session = this.#session;
+      return (
+        this.readyForQuery === true &&
+        !this.#inFlight() &&
+        session.isIdle &&
+        session.isLastAnothers(next) &&
+        (rules.resetAlways || session.isNamed || session.isTouched)
+      );
     }
 
     // A pipeline sends ahead of the server's answers, so only statements of one owner may be under way together.
@@ -309,7 +281,7 @@ export function guardedClientClass(
       const holder = (queue[0]?.ticket as Ticket | undefined)?.holder;
       if (holder === undefined) return super._pulsePipelinedQueryQueue();
       let together = 0;
-      if (!this.#inFlight() || this.#running?.holder === holder) {
+      if (!this.#inFlight() || this.#session.running?.holder === holder) {
         while (
           together < queue.length &&
           (queue[together]?.ticket as Ticket | undefined)?.holder === holder
@@ -326,27 +298,33 @@ export function guardedClientClass(
       return Boolean(this._activeQuery) || this._sentQueryQueue.length > 0;
     }
 
-    #resetQuery(done: (failed: boolean) => void): PgSubmittable {
-      const query = new SealedQuery("discard all");
-      query.ticket = RESET;
-      query.keeper = this;
-      query.callback = (error) => {
-        if (error) this.connection.stream.destroy();
-        else {
-          this.#tainted = false;
-          this.#named = false;
-          this.connection.parsedStatements = {};
-          this.connection.submittedNamedStatements = {};
-        }
-        done(Boolean(error));
-      };
-      return query;
+    // What clears the session; where any of it fails the connection is closed.
+    #resetQueries(done: (failed: boolean) => void): PgSubmittable[] {
+      const texts = ["discard all"];
+      if (this.#session.isSeeded) texts.push(`select pg_catalog.setseed(${freshSeed()})`);
+      return texts.map((text, index) => {
+        const last = index === texts.length - 1;
+        const query = new SealedQuery(text);
+        query.ticket = RESET;
+        query.keeper = this;
+        query.callback = (error) => {
+          if (error) this.connection.stream.destroy();
+          else if (last) {
+            this.#session.cleared();
+            this.connection.parsedStatements = {};
+            this.connection.submittedNamedStatements = {};
+          }
+          if (error || last) done(Boolean(error));
+        };
+        return query;
+      });
     }
 
     isClean(): boolean {
       return (
-        this.#status === "I" &&
-        !this.#isTouched() &&
+        this.#answers === 0 &&
+        this.#session.isIdle &&
+        !this.#session.isTouched &&
         this.#cancelling === undefined &&
         this._queryQueue.length === 0 &&
         !this.#inFlight()
@@ -355,7 +333,7 @@ export function guardedClientClass(
 
     settle(done: (destroy: boolean) => void): void {
       if (!this._queryable || this._ending) return done(true);
-      const busy = this.#inFlight() || this._queryQueue.length > 0;
+      const busy = this.#inFlight() || this._queryQueue.length > 0 || this.#answers > 0;
       if (busy || this.#cancelling !== undefined) {
         // Given back while it still works: it is not lent again before the server has answered.
         const again = () => {
@@ -368,9 +346,9 @@ export function guardedClientClass(
         return;
       }
       // What the borrower left uncommitted must not be committed by the next one.
-      if (this.#status !== "I" || this.#stained) return done(true);
-      if (!this.#isTouched()) return done(false);
-      super.query(this.#resetQuery(done));
+      if (!this.#session.isIdle) return done(true);
+      if (!this.#session.isTouched) return done(false);
+      for (const query of this.#resetQueries(done)) super.query(query);
     }
   };
 }

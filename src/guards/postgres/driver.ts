@@ -14,8 +14,8 @@ export interface PgConnection {
   connect(portOrPath: number | string, host?: string): void;
   requestSsl(): void;
   cancel(processId: number, secretKey: number): void;
-  query(text: string): void;
-  sync(): void;
+  query: (text: string) => void;
+  sync: () => void;
   flush(): void;
   end(): void;
   on(event: string, listener: (...args: never[]) => void): unknown;

@@ -131,6 +131,7 @@ class GuardOfPostgres implements Guard {
   #pool: PgPool | undefined;
   #system: PgPool | undefined;
   #keeper: PgPool | undefined;
+  #closing: Promise<unknown> | undefined;
 
   constructor(pg: PgInternals, options: GuardPgOptions) {
     this.#pg = pg;
@@ -177,12 +178,15 @@ class GuardOfPostgres implements Guard {
   }
 
   async admit(tenant: GuardedTenant): Promise<void> {
-    await admitTenant(this.#keeperPool(), tenant.id, sealSecrets(this.#office.host, tenant.id));
+    const { host } = this.#office;
+    const admission = { realm: host.realm, tenantId: tenant.id };
+    await admitTenant(this.#keeperPool(), admission, sealSecrets(host, tenant.id));
   }
 
   async expel(tenant: GuardedTenant): Promise<void> {
     this.#office.forget(tenant.id);
-    await expelTenant(this.#keeperPool(), tenant.id, {
+    const admission = { realm: this.#office.host.realm, tenantId: tenant.id };
+    await expelTenant(this.#keeperPool(), admission, {
       appRole: await this.#appRole(),
       graceMs: this.#options.expelGraceMs ?? 10_000,
       innocent: (pid) => this.#office.connections.isInnocent(pid, tenant.id),
@@ -202,13 +206,14 @@ class GuardOfPostgres implements Guard {
 
   async rotateSeals(options: { readonly keepMs?: number } = {}): Promise<number> {
     const client = this.#keeperPool();
+    const { host } = this.#office;
     const newest: Buffer[] = [];
-    for (const tenantId of await admittedTenants(client)) {
-      const secrets = sealSecrets(this.#office.host, tenantId);
-      await admitTenant(client, tenantId, secrets.slice(0, 1));
-      if (secrets[0] !== undefined) newest.push(secrets[0]);
+    for (const tenantId of await admittedTenants(client, host.realm)) {
+      const secrets = sealSecrets(host, tenantId).slice(0, 1);
+      await admitTenant(client, { realm: host.realm, tenantId }, secrets);
+      newest.push(...secrets);
     }
-    return retireSeals(client, newest, options.keepMs ?? 3_600_000);
+    return retireSeals(client, host.realm, newest, options.keepMs ?? 3_600_000);
   }
 
   async ready(): Promise<void> {
@@ -220,8 +225,10 @@ class GuardOfPostgres implements Guard {
   }
 
   async close(): Promise<void> {
-    const pools = [this.#pool, this.#system, this.#keeper];
-    this.#pool = this.#system = this.#keeper = undefined;
-    await Promise.all(pools.map((pool) => pool?.end()));
+    // The pools stay, so that what is asked of them later hears that they have ended.
+    this.#closing ??= Promise.all(
+      [this.#pool, this.#system, this.#keeper].map((pool) => pool?.end()),
+    );
+    await this.#closing;
   }
 }

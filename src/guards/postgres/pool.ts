@@ -1,5 +1,6 @@
 import { AsyncResource } from "node:async_hooks";
 import { PartywallError } from "../../errors.js";
+import { anchor } from "../../scope/anchor.js";
 import type { GuardedClient, GuardedClientClass } from "./client.js";
 import type { PgCallback, PgClient, PgInternals, PgPool, PoolCallback } from "./driver.js";
 import { systemClientClass } from "./system-client.js";
@@ -54,6 +55,12 @@ export function guardedPoolClass(
   Client: GuardedClientClass,
   system: () => PgPool,
 ): new (config?: unknown) => PgPool {
+  // Connected for whoever comes, so the pool's 'connect' event belongs to no tenant.
+  class PooledClient extends Client {
+    override connect(callback?: unknown): unknown {
+      return anchor.als.run(undefined, () => super.connect(callback));
+    }
+  }
   return class GuardedPool extends settlingPoolClass(pg) {
     constructor(config?: unknown) {
       if ((config as { Client?: unknown } | undefined)?.Client !== undefined) {
@@ -62,7 +69,7 @@ export function guardedPoolClass(
           "A guarded pool was given a Client of its own, which would send statements past the guard. Leave `Client` out.",
         );
       }
-      super({ ...(config as object | undefined), Client });
+      super({ ...(config as object | undefined), Client: PooledClient });
     }
 
     override connect(callback?: PoolCallback): unknown {

@@ -1,6 +1,7 @@
 import { PartywallError } from "../../errors.js";
 import type { PgConnection, PgInternals, PgMessage, PgQuery } from "./driver.js";
 import { isServerError, sealError, wallError } from "./refusals.js";
+import { PREFIX, PREFIX_STATEMENTS, withoutPrefix } from "./several-statements.js";
 import { mayBeSeveral } from "./statement.js";
 import type { Ticket } from "./ticket.js";
 
@@ -10,6 +11,8 @@ export interface SealKeeper {
   admit(ticket: Ticket, text: unknown): PartywallError | Buffer | undefined;
   /** The seal was accepted. */
   sealed(): void;
+  /** The server passed over a simple query, which it will therefore not answer. */
+  skipped(): void;
   /** A statement is sent under a name that stays on the connection. */
   named(): void;
   /** A statement of the caller's ended with this tag. */
@@ -21,15 +24,6 @@ export interface TicketedQuery extends PgQuery {
   ticket: Ticket;
   keeper: SealKeeper;
   timedOut: boolean;
-}
-
-// Behind a seal, PostgreSQL 18 never ends the implicit transaction of a simple query that holds one statement
-// (PostgreSQL 15 does). Two empty SELECTs in front make any text several, which both end.
-const PREFIX = "select;select;";
-const PREFIX_STATEMENTS = 2;
-
-function shiftPosition(error: Error & { position?: string }): void {
-  if (error.position) error.position = String(Number(error.position) - PREFIX.length);
 }
 
 type QueryClass = new (config: unknown, values?: unknown, callback?: unknown) => TicketedQuery;
@@ -133,11 +127,14 @@ export function sealedQueryClass(pg: PgInternals, keepNames: boolean): QueryClas
         this.#sealing = false;
         if (this.#name !== undefined) delete connection.submittedNamedStatements[this.#name];
         // The server skips everything up to a Sync after a failed seal; a simple query brings none of its own.
-        if (this.#swallow > 0 && isServerError(error)) connection.sync();
+        if (this.#swallow > 0 && isServerError(error)) {
+          this.keeper.skipped();
+          connection.sync();
+        }
         told = sealError(error);
       } else {
         told = wallError(error, this.ticket, this.text);
-        if (this.#prefixed) shiftPosition(error);
+        if (this.#prefixed) withoutPrefix(error);
       }
       if (this.timedOut && isServerError(error) && error.code === "57014") {
         told = new PartywallError(

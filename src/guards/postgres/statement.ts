@@ -76,14 +76,14 @@ export function isCopy(text: string): boolean {
 
 // What changes the session from inside a statement whose tag does not tell.
 const TOUCHING = /set_config|advisory/i;
-// What DISCARD ALL does not undo (the seed of random()), and what runs a text this guard does not see.
-const STAINING =
+// What sets the seed of random(), and what runs a text this guard does not see.
+const SEEDING =
   /setseed|\bset\s+(?:session\s+)?seed\b|set_config[^;]*seed|_to_xml|ts_stat|ts_rewrite|dblink|u&["']/i;
 
-/** What a text may leave on its connection: nothing, something DISCARD ALL clears, or something only closing does. */
-export function sessionTouch(text: string): "none" | "reset" | "close" {
-  if (STAINING.test(text)) return "close";
-  return TOUCHING.test(text) ? "reset" : "none";
+/** What a text may leave on its connection: nothing, what DISCARD ALL clears, or the seed of random() as well. */
+export function sessionTouch(text: string): "none" | "touched" | "seeded" {
+  if (SEEDING.test(text)) return "seeded";
+  return TOUCHING.test(text) ? "touched" : "none";
 }
 
 // Tags after which a connection is as it was. What is not listed leaves something behind, or may.

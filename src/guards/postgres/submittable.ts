@@ -2,6 +2,7 @@ import { AsyncLocalStorage, AsyncResource } from "node:async_hooks";
 import type { PgConnection, PgMessage, PgSubmittable } from "./driver.js";
 import { isServerError, sealError, wallError } from "./refusals.js";
 import type { SealKeeper } from "./query.js";
+import { PREFIX, PREFIX_STATEMENTS, SUFFIX, withoutPrefix } from "./several-statements.js";
 import type { Ticket } from "./ticket.js";
 
 interface Emitting {
@@ -28,33 +29,42 @@ export function keepContext(inner: PgSubmittable): void {
   }
 }
 
-const SUFFIX = "\n;select";
-
 /**
- * A cursor, stream or COPY behind the seal. These take over the connection, so the seal goes first and is
- * answered before they begin, in the same implicit transaction: one round trip more.
+ * A cursor, stream, COPY or query object behind the seal. These take over the connection, so the seal goes first and
+ * is answered before they begin, in the same implicit transaction: one round trip more.
  */
 export class SealedSubmittable implements PgSubmittable {
   readonly text: unknown;
   readonly ticket: Ticket;
   callback: PgSubmittable["callback"];
   #sealing = false;
-  // After the caller's own statement nothing that comes is the caller's.
+  // Statements of the prefix still to be answered.
+  #prefix = 0;
+  #prefixed = false;
+  #isClosed = false;
+  // A stream knows of one statement; what else its text did is noted, and not told to it.
   #completed = false;
   readonly #inner: PgSubmittable;
+  readonly #isQuery: boolean;
   readonly #keeper: SealKeeper;
 
-  constructor(inner: PgSubmittable, ticket: Ticket, keeper: SealKeeper) {
+  /**
+   * @param isQuery whether it is the driver's own Query, which reads several results
+   */
+  constructor(inner: PgSubmittable, ticket: Ticket, keeper: SealKeeper, isQuery: boolean) {
     this.#inner = inner;
     this.ticket = ticket;
     this.#keeper = keeper;
+    this.#isQuery = isQuery;
     // A QueryStream keeps its text on the cursor inside.
+    this.#watchClose();
     this.text = inner.text ?? (inner as { cursor?: { text?: unknown } }).cursor?.text;
   }
 
   submit(connection: PgConnection): Error | null | undefined | void {
     const verdict = this.#keeper.admit(this.ticket, this.text);
     if (verdict instanceof Error) return verdict;
+    if (this.#isClosed) return this.#conclude(connection);
     if (verdict === undefined) return this.#inner.submit(connection);
     this.#sealing = true;
     connection.stream.write(verdict);
@@ -62,34 +72,66 @@ export class SealedSubmittable implements PgSubmittable {
     return null;
   }
 
+  // Closed before it began: nothing is left but to end the transaction.
+  #conclude(connection: PgConnection): null {
+    this.#completed = true;
+    connection.sync();
+    return null;
+  }
+
+  // A cursor that is closed before it was submitted sends nothing, so it must not be submitted later.
+  #watchClose(): void {
+    const closing = ((this.#inner as { cursor?: object }).cursor ?? this.#inner) as {
+      close?: (...args: unknown[]) => unknown;
+    };
+    const close = closing.close;
+    if (typeof close !== "function") return;
+    closing.close = (...args) => {
+      this.#isClosed = true;
+      return close.apply(closing, args);
+    };
+  }
+
   handleCommandComplete(message: PgMessage, connection: PgConnection): void {
-    if (!this.#sealing) {
-      if (this.#completed) return;
-      this.#completed = true;
+    if (this.#sealing) {
+      this.#sealing = false;
+      this.#keeper.sealed();
+      if (this.#isClosed) this.#conclude(connection);
+      else this.#begin(connection);
+    } else if (this.#prefix > 0) {
+      this.#prefix -= 1;
+    } else {
       this.#keeper.observe(message.text ?? "", this.ticket, this.text);
+      if (this.#completed) return;
+      this.#completed = !this.#isQuery;
       this.#inner.handleCommandComplete?.(message, connection);
-      return;
     }
-    this.#sealing = false;
-    this.#keeper.sealed();
-    const refused = this.#submitInner(connection);
+  }
+
+  // Cursors speak the extended protocol and end their own transaction; what is sent as a simple query needs help.
+  #begin(connection: PgConnection): void {
+    const send = connection.query;
+    connection.query = (text) => {
+      if (!this.#isQuery) return send(text + SUFFIX);
+      this.#prefixed = true;
+      this.#prefix = PREFIX_STATEMENTS;
+      send(PREFIX + text);
+    };
+    let refused: Error | null | undefined | void;
+    try {
+      refused = this.#inner.submit(connection);
+    } finally {
+      connection.query = send;
+    }
     if (refused instanceof Error) {
       this.#inner.handleError(refused, connection);
       connection.sync();
     }
   }
 
-  // Cursors speak the extended protocol and end their own transaction. COPY is a simple query of one statement,
-  // which behind a seal the server would not end; one more statement after it makes it end.
-  #submitInner(connection: PgConnection): Error | null | undefined | void {
-    const send = connection.query.bind(connection);
-    connection.query = (text) => send(text + SUFFIX);
-    try {
-      return this.#inner.submit(connection);
-    } finally {
-      // The class's own method comes to light again.
-      Reflect.deleteProperty(connection, "query");
-    }
+  // True while what the server answers is not for the inner object.
+  get #isOurs(): boolean {
+    return this.#sealing || this.#prefix > 0 || this.#completed;
   }
 
   handleError(error: Error, connection: PgConnection): void {
@@ -100,15 +142,16 @@ export class SealedSubmittable implements PgSubmittable {
       this.#inner.handleError(sealError(error), connection);
       return;
     }
+    if (this.#prefixed) withoutPrefix(error);
     this.#inner.handleError(wallError(error, this.ticket, this.text), connection);
   }
 
   handleDataRow(message: PgMessage): void {
-    if (!this.#sealing && !this.#completed) this.#inner.handleDataRow?.(message);
+    if (!this.#isOurs) this.#inner.handleDataRow?.(message);
   }
 
   handleRowDescription(message: PgMessage): void {
-    if (!this.#completed) this.#inner.handleRowDescription?.(message);
+    if (!this.#isOurs) this.#inner.handleRowDescription?.(message);
   }
 
   handlePortalSuspended(connection: PgConnection): void {

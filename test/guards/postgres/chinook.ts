@@ -3,7 +3,8 @@ import pg from "pg";
 import { createPartywall, type Tenant } from "partywall";
 import { applyWall, guardPg, type SealForm } from "partywall/guards/postgres";
 import { dataPath } from "../../support/data.js";
-import { testDatabase, urlAs, withClient, type TestDatabase } from "../../support/postgres.js";
+import { testDatabase, urlAs, type TestDatabase } from "../../support/postgres.js";
+import { dropRoles } from "../../support/roles.js";
 import { SECRET } from "./world.js";
 
 export const TABLES = [
@@ -154,10 +155,7 @@ export async function buildChinook() {
       await pw.close();
       for (const client of clients) await client.end();
       for (const each of databases) await each.drop();
-      await withClient(urlAs(database.url, { database: "postgres" }), async (client) => {
-        await client.query(`revoke set on parameter backtrace_functions from ${roles.owner}`);
-        await client.query(`drop role ${roles.app}, ${roles.system}, ${roles.owner}`);
-      });
+      await dropRoles(database);
     },
   };
 }

@@ -4,6 +4,7 @@ import { createPartywall } from "partywall";
 import { guardPg } from "partywall/guards/postgres";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { describeEngine } from "../../support/engine.js";
+import { repeated } from "../../support/roles.js";
 import { buildSite, type Site } from "./site.js";
 import { SECRET } from "./world.js";
 
@@ -169,12 +170,14 @@ for (const seal of ["parameter", "mac"] as const) {
     afterAll(() => site.close());
 
     const run = (sql: string) =>
-      site.superuser.query(
-        sql
-          .replaceAll("$app", site.roles.app)
-          .replaceAll("$system", site.roles.system)
-          .replaceAll("$owner", site.roles.owner)
-          .replaceAll("$db", site.database.name),
+      repeated(() =>
+        site.superuser.query(
+          sql
+            .replaceAll("$app", site.roles.app)
+            .replaceAll("$system", site.roles.system)
+            .replaceAll("$owner", site.roles.owner)
+            .replaceAll("$db", site.database.name),
+        ),
       );
 
     test("a wall as it was built passes, again and again", async () => {

@@ -1,7 +1,8 @@
 import pg from "pg";
 import { createPartywall } from "partywall";
 import { applyWall, guardPg, type WallOptions } from "partywall/guards/postgres";
-import { testDatabase, urlAs, withClient } from "../../support/postgres.js";
+import { testDatabase, urlAs } from "../../support/postgres.js";
+import { dropRoles } from "../../support/roles.js";
 import { SECRET } from "./world.js";
 
 /** A database with its logins, on which nothing is built yet. */
@@ -89,17 +90,7 @@ export async function buildSite(ddl = "") {
       for (const one of opened) await one.close();
       await superuser.end();
       await database.drop();
-      await withClient(urlAs(database.url, { database: "postgres" }), async (client) => {
-        const { rows } = await client.query(
-          "select rolname from pg_roles where rolname like $1 || '%' order by rolname desc",
-          [database.name],
-        );
-        for (const { rolname } of rows) {
-          await client.query(`revoke all on parameter backtrace_functions from ${rolname}`);
-          await client.query(`drop owned by ${rolname} cascade`);
-          await client.query(`drop role ${rolname}`);
-        }
-      });
+      await dropRoles(database);
     },
   };
 }

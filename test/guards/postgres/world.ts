@@ -8,7 +8,8 @@ import {
   type SealForm,
   type WallReport,
 } from "partywall/guards/postgres";
-import { testDatabase, urlAs, withClient, type TestDatabase } from "../../support/postgres.js";
+import { testDatabase, urlAs, type TestDatabase } from "../../support/postgres.js";
+import { dropRoles } from "../../support/roles.js";
 
 export const SECRET = "a secret of the tests, 32 characters or more";
 
@@ -51,13 +52,14 @@ export async function buildWorld(
     readonly database?: TestDatabase;
     /** Another copy of the code under test. */
     readonly code?: {
+      readonly applyWall: typeof applyWall;
       readonly guardPg: typeof guardPg;
       readonly createPartywall: typeof createPartywall;
     };
   } = {},
 ) {
   const database = options.database ?? (await testDatabase());
-  const code = options.code ?? { guardPg, createPartywall };
+  const code = options.code ?? { applyWall, guardPg, createPartywall };
   const roles = { app: `${database.name}_app`, system: `${database.name}_system` };
   const owner = `${database.name}_owner`;
   const unguarded = new pg.Client({ connectionString: database.url });
@@ -66,7 +68,7 @@ export async function buildWorld(
     await unguarded.query(`create role ${role} login password 'secret'`);
   }
   await unguarded.query(tables(options.tenantType ?? "uuid") + (options.ddl ?? ""));
-  const wall: WallReport = await applyWall(unguarded, {
+  const wall: WallReport = await code.applyWall(unguarded, {
     roles: { ...roles, owner },
     tables: ["customers", "orders", ...(options.tables ?? [])],
     shared: ["plans"],
@@ -126,12 +128,7 @@ export async function buildWorld(
       await pw.close();
       await unguarded.end();
       await database.drop();
-      await withClient(urlAs(database.url, { database: "postgres" }), async (client) => {
-        await client.query(
-          `revoke set on parameter backtrace_functions from ${owner}, ${roles.app}`,
-        );
-        await client.query(`drop role ${roles.app}, ${roles.system}, ${owner}`);
-      });
+      await dropRoles(database);
     },
   };
 }

@@ -31,7 +31,9 @@ export function tableSql(target: TenantTable, roles: WallRoles): string[] {
   const mine = `${column} = (select partywall.tenant_${target.type}())`;
   return [
     `alter table ${table} alter column ${column} set default partywall.tenant_${target.type}(), alter column ${column} set not null`,
-    ...(target.indexed || target.partition ? [] : [`create index on ${table} (${column})`]),
+    ...(target.indexed || target.partition
+      ? []
+      : [`create index if not exists ${indexName(target)} on ${table} (${column})`]),
     `alter table ${table} enable row level security, force row level security`,
     `drop policy if exists partywall_tenant on ${table}`,
     `create policy partywall_tenant on ${table} as restrictive for all to ${app} using (${mine}) with check (${mine})`,
@@ -46,6 +48,13 @@ export function tableSql(target: TenantTable, roles: WallRoles): string[] {
       `grant usage on sequence ${qualified(sequence)} to ${app}, ${system}`,
     ]),
   ];
+}
+
+// Named, so that a printed script can be run twice; cut to PostgreSQL's 63 bytes.
+function indexName({ table, column }: TenantTable): string {
+  let name = `${table.name}_${column}_idx`;
+  while (Buffer.byteLength(name) > 63) name = name.slice(1);
+  return quoteIdentifier(name);
 }
 
 /** The statements that make a table readable from every scope: shared rows, written by the system login. Idempotent. */

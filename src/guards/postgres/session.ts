@@ -1,0 +1,133 @@
+import type { PgMessage } from "./driver.js";
+import {
+  isLocalSetting,
+  isSavepoint,
+  isTransactionControl,
+  leavesNothing,
+  sessionTouch,
+} from "./statement.js";
+import type { Ticket } from "./ticket.js";
+
+/**
+ * What the guard knows of one server session: whose transaction is open, whether it is sealed, and what statements
+ * may have left behind. What the server says decides; the text of a statement only ever adds caution.
+ */
+export class Session {
+  #status: "I" | "T" | "E" = "I";
+  #owner: string | undefined;
+  #sealed = false;
+  #running: Ticket | undefined;
+  #last: string | undefined;
+  #touched = false;
+  #seeded = false;
+  #named = false;
+  readonly #reported = new Map<string, string>();
+  readonly #moved = new Set<string>();
+
+  /** Whether no transaction is open. */
+  get isIdle(): boolean {
+    return this.#status === "I";
+  }
+
+  /** Who owns the open transaction. */
+  get owner(): string | undefined {
+    return this.#owner;
+  }
+
+  /** The ticket of what was sent last. */
+  get running(): Ticket | undefined {
+    return this.#running;
+  }
+
+  /** Whether something may be left that DISCARD ALL clears. */
+  get isTouched(): boolean {
+    return this.#touched || this.#moved.size > 0;
+  }
+
+  /** Whether the seed of random() may have been set, which DISCARD ALL leaves. */
+  get isSeeded(): boolean {
+    return this.#seeded;
+  }
+
+  /** Whether statements of the caller's were kept under their names. */
+  get isNamed(): boolean {
+    return this.#named;
+  }
+
+  /** Whether an open transaction belongs to another than the ticket's holder. */
+  isOthers(ticket: Ticket): boolean {
+    return !this.isIdle && this.#owner !== undefined && this.#owner !== ticket.holder;
+  }
+
+  /** Whether another's statement ran last. */
+  isLastAnothers(ticket: Ticket): boolean {
+    return this.#last !== undefined && this.#last !== ticket.holder;
+  }
+
+  /** Notes what is sent now; returns the seal to send first, if there is need of one. */
+  send(ticket: Ticket, text: unknown, pipelined: boolean): Buffer | undefined {
+    this.#running = ticket;
+    this.#last = ticket.holder;
+    // Noted when it is sent: a statement that fails or is cut short tells nothing at its end.
+    if (ticket.kind !== "reset") this.#note(text);
+    if (ticket.seal === undefined) return undefined;
+    if (typeof text === "string" && isTransactionControl(text)) {
+      // ROLLBACK TO goes back to what was set at the savepoint, so the seal must be there before it.
+      const first = this.#status === "T" && !this.#sealed && isSavepoint(text);
+      return first ? ticket.seal : undefined;
+    }
+    // In a pipeline the server's state is behind what was sent; sealing again is harmless, leaving it out is not.
+    if (pipelined) return ticket.seal;
+    if (this.#status === "E" || (this.#status === "T" && this.#sealed)) return undefined;
+    return ticket.seal;
+  }
+
+  #note(text: unknown): void {
+    const touch = typeof text === "string" ? sessionTouch(text) : "seeded";
+    if (touch !== "none") this.#touched = true;
+    if (touch === "seeded") this.#seeded = true;
+  }
+
+  /** The server accepted the seal. */
+  sealed(): void {
+    this.#sealed = true;
+  }
+
+  /** A statement was sent under a name that stays. */
+  named(): void {
+    this.#named = true;
+  }
+
+  /** A statement of the caller's ended with this command tag. */
+  observe(tag: string, ticket: Ticket, text: unknown): void {
+    // With the transaction still open these are ROLLBACK TO or AND CHAIN, which undo the seal.
+    if (tag === "ROLLBACK" || tag === "COMMIT") this.#sealed = false;
+    if (ticket.kind === "chatter" || ticket.kind === "reset" || leavesNothing(tag)) return;
+    if (tag === "SET" && typeof text === "string" && isLocalSetting(text)) return;
+    this.#touched = true;
+  }
+
+  /** The server reported a setting; one that moved is put back before another tenant comes. */
+  report({ parameterName: name, parameterValue: value }: PgMessage): void {
+    if (name === undefined || value === undefined) return;
+    const first = this.#reported.get(name);
+    if (first === undefined) this.#reported.set(name, value);
+    else if (first === value) this.#moved.delete(name);
+    else this.#moved.add(name);
+  }
+
+  /** The server is ready for the next statement, in this state of the transaction. */
+  ready(status: "I" | "T" | "E"): void {
+    this.#status = status;
+    if (status !== "T") this.#sealed = false;
+    if (status === "I") this.#owner = undefined;
+    else this.#owner ??= this.#running?.holder;
+  }
+
+  /** The guard has cleared the session. */
+  cleared(): void {
+    this.#touched = false;
+    this.#seeded = false;
+    this.#named = false;
+  }
+}

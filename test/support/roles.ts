@@ -1,0 +1,31 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { urlAs, withClient, type TestDatabase } from "./postgres.js";
+
+/**
+ * Repeats what collided with another test file's change of the same row: roles and parameters are the whole
+ * server's, and PostgreSQL does not wait for one another's there.
+ */
+export async function repeated<T>(attempt: () => Promise<T>): Promise<T> {
+  for (let tries = 1; ; tries += 1) {
+    try {
+      return await attempt();
+    } catch (error) {
+      if ((error as { code?: string }).code !== "XX000" || tries === 20) throw error;
+      await sleep(10 * tries);
+    }
+  }
+}
+
+/** Drops every role named after a database, which is gone by then. */
+export async function dropRoles(database: TestDatabase): Promise<void> {
+  await withClient(urlAs(database.url, { database: "postgres" }), async (client) => {
+    const { rows } = await client.query(
+      "select rolname from pg_roles where rolname like $1 || '%' order by rolname desc",
+      [database.name],
+    );
+    for (const { rolname } of rows) {
+      await repeated(() => client.query(`drop owned by ${rolname} cascade`));
+      await repeated(() => client.query(`drop role ${rolname}`));
+    }
+  });
+}
