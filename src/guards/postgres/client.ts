@@ -336,7 +336,13 @@ export function guardedClientClass(
       const busy = this.#inFlight() || this._queryQueue.length > 0 || this.#answers > 0;
       if (busy || this.#cancelling !== undefined) {
         // Given back while it still works: it is not lent again before the server has answered.
+        // A cursor or stream that nobody holds any more will not end by itself.
+        const deadline =
+          this._activeQuery instanceof SealedSubmittable
+            ? setTimeout(() => this.connection.stream.destroy(), rules.drainMs)
+            : undefined;
         const again = () => {
+          clearTimeout(deadline);
           this.removeListener("drain", again);
           this.removeListener("end", again);
           this.settle(done);

@@ -7,6 +7,7 @@ interface ServerError extends Error {
   readonly code?: string;
   readonly severity?: string;
   readonly routine?: string;
+  where?: string | undefined;
 }
 
 /** Whether an error is the server's own message, not the socket's or the driver's. */
@@ -19,6 +20,8 @@ const NOT_THE_SEAL = /^(?:25P02|57|53|58|08|40)/;
 
 /** Translates a failed seal. The caller's statement never ran. */
 export function sealError(error: Error): Error {
+  // A session can have its parameters told in an error's context; here that is the secret.
+  if (isServerError(error)) delete error.where;
   if (!isServerError(error) || NOT_THE_SEAL.test(error.code ?? "")) return error;
   const why =
     error.code === SEAL_REFUSED

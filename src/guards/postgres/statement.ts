@@ -75,10 +75,10 @@ export function isCopy(text: string): boolean {
 }
 
 // What changes the session from inside a statement whose tag does not tell.
-const TOUCHING = /set_config|advisory/i;
+const TOUCHING = /set_config|advisory|set_limit|\binto\s+(?:local\s+|global\s+)?temp/i;
 // What sets the seed of random(), and what runs a text this guard does not see.
 const SEEDING =
-  /setseed|\bset\s+(?:session\s+)?seed\b|set_config[^;]*seed|_to_xml|ts_stat|ts_rewrite|dblink|u&["']/i;
+  /setseed|\bset\s+(?:session\s+)?seed\b|set_config[^;]*seed|_to_xml|ts_stat|ts_rewrite|dblink|crosstab|connectby|xpath_table|u&["']/i;
 
 /** What a text may leave on its connection: nothing, what DISCARD ALL clears, or the seed of random() as well. */
 export function sessionTouch(text: string): "none" | "touched" | "seeded" {

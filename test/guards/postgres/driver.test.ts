@@ -183,6 +183,22 @@ describeEngine("postgres", "the driver's own API behind the guard", () => {
     );
   });
 
+  test("a cursor released open does not cost the pool its connection", async () => {
+    const world2 = await buildWorld({ max: 1, guard: { drainMs: 50 } });
+    await world2.pw.run(world2.a.id, async () => {
+      const client = await world2.pool.connect();
+      client.on("error", () => undefined);
+      const cursor = client.query(new Cursor("select * from generate_series(1, 1000)"));
+      await cursor.read(1);
+      client.release();
+    });
+    const { rows } = await world2.pw.run(world2.b.id, () =>
+      world2.pool.query("select note from orders where id = 1"),
+    );
+    expect(rows).toEqual([{ note: "b1" }]);
+    await world2.close();
+  });
+
   test("a failing cursor reports the server's error", async () => {
     await inA(() =>
       withClient(async (client) => {
