@@ -137,7 +137,9 @@ function checkDocs() {
 function pageOf(subpath) {
   const own = subpath.slice(2);
   if (own === "") return "docs/reference/partywall.md";
-  return /^(adapters|frameworks|guards)\//.test(own) ? `docs/${own}.md` : `docs/reference/${own}.md`;
+  return /^(adapters|frameworks|guards)\//.test(own)
+    ? `docs/${own}.md`
+    : `docs/reference/${own}.md`;
 }
 
 function checkIndexes() {
