@@ -1,14 +1,14 @@
-import { AsyncResource } from "node:async_hooks";
 import { randomInt } from "node:crypto";
 import { PartywallError } from "../../errors.js";
 import { anchor } from "../../scope/anchor.js";
 import { cancelRunning } from "./cancel.js";
 import type { PgCallback, PgClient, PgInternals, PgMessage, PgSubmittable } from "./driver.js";
+import { keepScope } from "./keep-scope.js";
 import { sealedQueryClass, type SealKeeper, type TicketedQuery } from "./query.js";
 import { Session } from "./session.js";
-import { isListen } from "./statement.js";
 import { keepContext, SealedSubmittable } from "./submittable.js";
 import { RESET, type Ticket, type TicketOffice } from "./ticket.js";
+import { traitsOf } from "./traits.js";
 
 /** How guarded connections behave. */
 export interface ClientRules {
@@ -24,8 +24,8 @@ export interface ClientRules {
 
 /** A guarded connection, as the pool handles it. */
 export interface GuardedClient extends PgClient {
-  /** Sends a statement under a ticket issued earlier, by the pool. */
-  issue(ticket: Ticket, config: unknown, values?: unknown, callback?: unknown): unknown;
+  /** Sends a statement under a ticket issued earlier, by the pool; the callback runs in whatever scope is current. */
+  issue(ticket: Ticket, config: unknown, values?: unknown, callback?: PgCallback): unknown;
   /** Whether it can be handed to another borrower as it is. */
   isClean(): boolean;
   /** Cleans it; the callback's argument is true where it must be closed instead. */
@@ -80,8 +80,7 @@ export function guardedClientClass(
     }
 
     override connect(callback?: unknown): unknown {
-      const done =
-        typeof callback === "function" ? AsyncResource.bind(callback as () => void) : undefined;
+      const done = typeof callback === "function" ? keepScope(callback as () => void) : undefined;
       if (this.#unconfigured) {
         const error = new PartywallError(
           "PW_CONFIG",
@@ -104,15 +103,14 @@ export function guardedClientClass(
       } catch (error) {
         return this.#refuse(error as Error, config, values, callback);
       }
-      return this.issue(ticket, config, values, callback);
+      const given = typeof values === "function" ? values : callback;
+      const done = typeof given === "function" ? keepScope(given as PgCallback) : undefined;
+      return this.issue(ticket, config, typeof values === "function" ? undefined : values, done);
     }
 
-    issue(ticket: Ticket, config: unknown, values?: unknown, callback?: unknown): unknown {
+    issue(ticket: Ticket, config: unknown, values?: unknown, done?: PgCallback): unknown {
       const refusal = this.#listenRefusal(config);
-      if (refusal !== undefined) return this.#refuse(refusal, config, values, callback);
-      const given = typeof values === "function" ? values : callback;
-      const done =
-        typeof given === "function" ? AsyncResource.bind(given as PgCallback) : undefined;
+      if (refusal !== undefined) return this.#refuse(refusal, config, values, done);
       if (isSubmittable(config)) {
         config.callback ??= done;
         keepContext(config);
@@ -121,7 +119,7 @@ export function guardedClientClass(
         super.query(new SealedSubmittable(config, ticket, this, config instanceof pg.Query));
         return config;
       }
-      return this.#send(ticket, config, typeof values === "function" ? undefined : values, done);
+      return this.#send(ticket, config, values, done);
     }
 
     #send(ticket: Ticket, config: unknown, values: unknown, done: PgCallback | undefined): unknown {
@@ -129,7 +127,7 @@ export function guardedClientClass(
       query.ticket = ticket;
       query.keeper = this;
       const own = query.callback;
-      const callback = done ?? (own && AsyncResource.bind(own));
+      const callback = done ?? (own && keepScope(own));
       let result: unknown;
       if (callback === undefined) {
         result = new this._Promise((resolve, reject) => {
@@ -166,7 +164,7 @@ export function guardedClientClass(
 
     #listenRefusal(config: unknown): PartywallError | undefined {
       const text = textOf(config);
-      if (this.release === undefined || typeof text !== "string" || !isListen(text))
+      if (this.release === undefined || typeof text !== "string" || !traitsOf(text).isListen)
         return undefined;
       return new PartywallError(
         "PW_LISTEN_ON_POOL",

@@ -1,4 +1,4 @@
-import { AsyncResource } from "node:async_hooks";
+import { keepScope } from "./keep-scope.js";
 import { PartywallError } from "../../errors.js";
 import { anchor } from "../../scope/anchor.js";
 import type { GuardedClient, GuardedClientClass } from "./client.js";
@@ -38,7 +38,7 @@ export function systemPool(pg: PgInternals, office: TicketOffice, config: object
   class SystemPool extends settlingPoolClass(pg) {
     // Also the way of the pool's own query().
     override connect(callback?: PoolCallback): unknown {
-      return super.connect(callback && AsyncResource.bind(callback));
+      return super.connect(callback && keepScope(callback));
     }
   }
   return new SystemPool({ ...config, Client: systemClientClass(pg, office) });
@@ -78,7 +78,7 @@ export function guardedPoolClass(
       } catch (error) {
         return refuse(error as Error, callback);
       }
-      return super.connect(callback && AsyncResource.bind(callback));
+      return super.connect(callback && keepScope(callback));
     }
 
     override query(text: unknown, values?: unknown, callback?: PgCallback): unknown {
@@ -95,7 +95,7 @@ export function guardedPoolClass(
         return refuse(error as Error, given);
       }
       if (given !== undefined) {
-        this.#run(ticket, text, parameters, AsyncResource.bind(given));
+        this.#run(ticket, text, parameters, keepScope(given));
         return undefined;
       }
       return new Promise((resolve, reject) => {

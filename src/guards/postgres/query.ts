@@ -2,8 +2,8 @@ import { PartywallError } from "../../errors.js";
 import type { PgConnection, PgInternals, PgMessage, PgQuery } from "./driver.js";
 import { isServerError, sealError, wallError } from "./refusals.js";
 import { PREFIX, PREFIX_STATEMENTS, withoutPrefix } from "./several-statements.js";
-import { mayBeSeveral } from "./statement.js";
 import type { Ticket } from "./ticket.js";
+import { traitsOf } from "./traits.js";
 
 /** What a query asks of the guarded connection it runs on. */
 export interface SealKeeper {
@@ -86,7 +86,10 @@ export function sealedQueryClass(pg: PgInternals, keepNames: boolean): QueryClas
     }
 
     override requiresPreparation(): boolean {
-      return (this.#seal !== undefined && !mayBeSeveral(this.text)) || super.requiresPreparation();
+      return (
+        (this.#seal !== undefined && !traitsOf(this.text).mayBeSeveral) ||
+        super.requiresPreparation()
+      );
     }
 
     override prepare(connection: PgConnection): void {

@@ -1,12 +1,7 @@
 import type { PgMessage } from "./driver.js";
-import {
-  isLocalSetting,
-  isSavepoint,
-  isTransactionControl,
-  leavesNothing,
-  sessionTouch,
-} from "./statement.js";
+import { leavesNothing } from "./statement.js";
 import type { Ticket } from "./ticket.js";
+import { traitsOf, type Traits } from "./traits.js";
 
 /**
  * What the guard knows of one server session: whose transaction is open, whether it is sealed, and what statements
@@ -69,11 +64,12 @@ export class Session {
     this.#running = ticket;
     this.#last = ticket.holder;
     // Noted when it is sent: a statement that fails or is cut short tells nothing at its end.
-    if (ticket.kind !== "reset") this.#note(text);
+    const traits = typeof text === "string" ? traitsOf(text) : undefined;
+    if (ticket.kind !== "reset") this.#note(traits?.touch ?? "seeded");
     if (ticket.seal === undefined) return undefined;
-    if (typeof text === "string" && isTransactionControl(text)) {
+    if (traits?.isControl === true) {
       // ROLLBACK TO goes back to what was set at the savepoint, so the seal must be there before it.
-      const first = this.#status === "T" && !this.#sealed && isSavepoint(text);
+      const first = this.#status === "T" && !this.#sealed && traits.isSavepoint;
       return first ? ticket.seal : undefined;
     }
     // In a pipeline the server's state is behind what was sent; sealing again is harmless, leaving it out is not.
@@ -82,8 +78,7 @@ export class Session {
     return ticket.seal;
   }
 
-  #note(text: unknown): void {
-    const touch = typeof text === "string" ? sessionTouch(text) : "seeded";
+  #note(touch: Traits["touch"]): void {
     if (touch !== "none") this.#touched = true;
     if (touch === "seeded") this.#seeded = true;
   }
@@ -103,7 +98,7 @@ export class Session {
     // With the transaction still open these are ROLLBACK TO or AND CHAIN, which undo the seal.
     if (tag === "ROLLBACK" || tag === "COMMIT") this.#sealed = false;
     if (ticket.kind === "chatter" || ticket.kind === "reset" || leavesNothing(tag)) return;
-    if (tag === "SET" && typeof text === "string" && isLocalSetting(text)) return;
+    if (tag === "SET" && typeof text === "string" && traitsOf(text).isLocalSetting) return;
     this.#touched = true;
   }
 

@@ -1,6 +1,7 @@
-import { AsyncLocalStorage, AsyncResource } from "node:async_hooks";
+import { AsyncLocalStorage } from "node:async_hooks";
 import type { PgConnection, PgMessage, PgSubmittable } from "./driver.js";
 import { isServerError, sealError, wallError } from "./refusals.js";
+import { keepScope } from "./keep-scope.js";
 import type { SealKeeper } from "./query.js";
 import { PREFIX, PREFIX_STATEMENTS, SUFFIX, withoutPrefix } from "./several-statements.js";
 import type { Ticket } from "./ticket.js";
@@ -24,8 +25,7 @@ export function keepContext(inner: PgSubmittable): void {
   }
   const read = emitting.read;
   if (typeof read === "function" && emitting.pipe === undefined) {
-    emitting.read = (rows, callback) =>
-      read.call(inner, rows, callback && AsyncResource.bind(callback));
+    emitting.read = (rows, callback) => read.call(inner, rows, callback && keepScope(callback));
   }
 }
 

@@ -1,7 +1,7 @@
-import { AsyncResource } from "node:async_hooks";
 import { PartywallError } from "../../errors.js";
 import { anchor } from "../../scope/anchor.js";
 import type { PgCallback, PgClient, PgInternals, PgSubmittable } from "./driver.js";
+import { keepScope } from "./keep-scope.js";
 import { keepContext } from "./submittable.js";
 import type { TicketOffice } from "./ticket.js";
 
@@ -14,16 +14,14 @@ export function systemClientClass(
     #status = "I";
 
     override connect(callback?: unknown): unknown {
-      const done =
-        typeof callback === "function" ? AsyncResource.bind(callback as () => void) : undefined;
+      const done = typeof callback === "function" ? keepScope(callback as () => void) : undefined;
       return anchor.als.run(undefined, () => super.connect(done));
     }
 
     override query(config: unknown, values?: unknown, callback?: unknown): unknown {
       const given = typeof values === "function" ? values : callback;
       const parameters = typeof values === "function" ? undefined : values;
-      const done =
-        typeof given === "function" ? AsyncResource.bind(given as PgCallback) : undefined;
+      const done = typeof given === "function" ? keepScope(given as PgCallback) : undefined;
       const submittable = typeof (config as { submit?: unknown } | null)?.submit === "function";
       if (submittable) keepContext(config as PgSubmittable);
       if (office.inSystemScope()) return super.query(config, parameters, done);

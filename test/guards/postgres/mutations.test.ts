@@ -23,6 +23,7 @@ interface Mutation {
 
 const CLIENT = "guards/postgres/client.ts";
 const SESSION = "guards/postgres/session.ts";
+const STATEMENT = "guards/postgres/statement.ts";
 const POOL = "guards/postgres/pool.ts";
 const TICKET = "guards/postgres/ticket.ts";
 
@@ -102,6 +103,10 @@ const MUTATIONS: readonly Mutation[] = [
     gone: "temp-tables",
     probe: "leftBehind",
     sql: (w) => `grant temporary on database ${w.database.name} to ${w.roles.app}`,
+    // The guard sees a temporary table made, too, and clears it away.
+    cuts: [
+      { file: STATEMENT, find: /\|\\binto\\s\+\(\?:local\\s\+\|global\\s\+\)\?temp/, replace: "" },
+    ],
   },
   {
     gone: "schema-create",
@@ -159,7 +164,7 @@ const MUTATIONS: readonly Mutation[] = [
   {
     gone: "the pool's binding of a query's callback",
     probe: "crowdedPool",
-    cuts: [{ file: POOL, find: /AsyncResource\.bind\(given\)/, replace: "given" }],
+    cuts: [{ file: POOL, find: /keepScope\(given\)/, replace: "given" }],
   },
   {
     gone: "the pool's binding of a connection's callback",
@@ -167,7 +172,7 @@ const MUTATIONS: readonly Mutation[] = [
     cuts: [
       {
         file: POOL,
-        find: /(?<=refuse\(error as Error, callback\);\s*\}\s*return )super\.connect\(callback && AsyncResource\.bind\(callback\)\)/,
+        find: /(?<=refuse\(error as Error, callback\);\s*\}\s*return )super\.connect\(callback && keepScope\(callback\)\)/,
         replace: "super.connect(callback)",
       },
     ],
@@ -222,8 +227,8 @@ const MUTATIONS: readonly Mutation[] = [
     cuts: [
       {
         file: CLIENT,
-        find: /isClean\(\): boolean \{\s*return \(\s*this\.#session\.isIdle &&/,
-        replace: "isClean(): boolean { return (",
+        find: /this\.#session\.isIdle &&(?=\s*!this\.#session\.isTouched)/,
+        replace: "",
       },
     ],
   },

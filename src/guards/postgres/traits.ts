@@ -1,0 +1,43 @@
+import {
+  isListen,
+  isLocalSetting,
+  isSavepoint,
+  isTransactionControl,
+  mayBeSeveral,
+  sessionTouch,
+} from "./statement.js";
+
+/** What the guard reads from a statement's text. */
+export interface Traits {
+  readonly isControl: boolean;
+  readonly isSavepoint: boolean;
+  readonly isLocalSetting: boolean;
+  readonly isListen: boolean;
+  readonly mayBeSeveral: boolean;
+  readonly touch: ReturnType<typeof sessionTouch>;
+}
+
+const MOST_TEXTS = 1000;
+const LONGEST_TEXT = 4000;
+const known = new Map<string, Traits>();
+
+/** The traits of a text; kept, since an application sends the same few texts again and again. */
+export function traitsOf(text: string): Traits {
+  return known.get(text) ?? learn(text);
+}
+
+function learn(text: string): Traits {
+  const traits: Traits = {
+    isControl: isTransactionControl(text),
+    isSavepoint: isSavepoint(text),
+    isLocalSetting: isLocalSetting(text),
+    isListen: isListen(text),
+    mayBeSeveral: mayBeSeveral(text),
+    touch: sessionTouch(text),
+  };
+  if (text.length <= LONGEST_TEXT) {
+    if (known.size >= MOST_TEXTS) known.clear();
+    known.set(text, traits);
+  }
+  return traits;
+}
