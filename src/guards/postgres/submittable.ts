@@ -30,8 +30,9 @@ export function keepContext(inner: PgSubmittable): void {
 }
 
 /**
- * A cursor, stream, COPY or query object behind the seal. These take over the connection, so the seal goes first and
- * is answered before they begin, in the same implicit transaction: one round trip more.
+ * A cursor, stream, COPY or query object behind the seal, in the same implicit transaction. A cursor's and a stream's
+ * first messages follow the seal in the same write. The others take over the connection, so the seal is answered
+ * before they begin: one round trip more.
  */
 export class SealedSubmittable implements PgSubmittable {
   readonly text: unknown;
@@ -46,6 +47,8 @@ export class SealedSubmittable implements PgSubmittable {
   #completed = false;
   readonly #inner: PgSubmittable;
   readonly #isQuery: boolean;
+  // Whether it reads its answers through a portal, message by message, and so can be sent behind an open seal.
+  readonly #together: boolean;
   readonly #keeper: SealKeeper;
 
   /**
@@ -56,6 +59,7 @@ export class SealedSubmittable implements PgSubmittable {
     this.ticket = ticket;
     this.#keeper = keeper;
     this.#isQuery = isQuery;
+    this.#together = !isQuery && typeof inner.handlePortalSuspended === "function";
     // A QueryStream keeps its text on the cursor inside.
     this.#watchClose();
     this.text = inner.text ?? (inner as { cursor?: { text?: unknown } }).cursor?.text;
@@ -67,9 +71,18 @@ export class SealedSubmittable implements PgSubmittable {
     if (this.#isClosed) return this.#conclude(connection);
     if (verdict === undefined) return this.#inner.submit(connection);
     this.#sealing = true;
-    connection.stream.write(verdict);
-    connection.flush();
-    return null;
+    if (!this.#together) {
+      connection.stream.write(verdict);
+      connection.flush();
+      return null;
+    }
+    connection.stream.cork?.();
+    try {
+      connection.stream.write(verdict);
+      return this.#inner.submit(connection);
+    } finally {
+      connection.stream.uncork?.();
+    }
   }
 
   // Closed before it began: nothing is left but to end the transaction.
@@ -96,6 +109,7 @@ export class SealedSubmittable implements PgSubmittable {
     if (this.#sealing) {
       this.#sealing = false;
       this.#keeper.sealed();
+      if (this.#together) return;
       if (this.#isClosed) this.#conclude(connection);
       else this.#begin(connection);
     } else if (this.#prefix > 0) {
@@ -137,8 +151,8 @@ export class SealedSubmittable implements PgSubmittable {
   handleError(error: Error, connection: PgConnection): void {
     if (this.#sealing) {
       this.#sealing = false;
-      // The inner object was never submitted, so it will not send the Sync that ends the server's skipping.
-      if (isServerError(error)) connection.sync();
+      // An inner object that was never submitted will not send the Sync that ends the server's skipping.
+      if (!this.#together && isServerError(error)) connection.sync();
       this.#inner.handleError(sealError(error), connection);
       return;
     }

@@ -57,8 +57,8 @@ type Dialogue = (client: pg.PoolClient) => Promise<void>;
 
 // With what the seal adds: a cursor's Execute, which the driver alone sends along with its Parse, waits for the seal.
 const DIALOGUES: [string, number, Dialogue][] = [
-  ["a cursor", 2, cursor],
-  ["a query stream", 2, stream],
+  ["a cursor", 0, cursor],
+  ["a query stream", 0, stream],
   ["COPY TO", 1, copy],
 ];
 
