@@ -28,38 +28,72 @@ on conflict (digest) do update set expires_at = 'infinity' where seals.tenant = 
   );
 }
 
+/** A pool of the guard's own connections to the seals. */
+export interface KeeperPool extends SqlClient {
+  connect(): Promise<SqlClient & { release(destroy?: boolean): void }>;
+}
+
 /**
- * Lets every seal of the realm but the newest expire after `keepMs`, and removes those that have; returns how many
- * were given an end.
+ * Runs `work` in a transaction of its own while nobody else changes seals. Statements that enter are not kept waiting,
+ * for they only read.
  */
-export async function retireSeals(
-  client: SqlClient,
+async function inTurn<T>(pool: KeeperPool, work: (client: SqlClient) => Promise<T>): Promise<T> {
+  const client = await pool.connect();
+  let done = false;
+  try {
+    await client.query("begin");
+    // A statement of its own, so that the next sees what those before it in the queue have committed.
+    await client.query("lock table partywall.seals in share row exclusive mode");
+    const result = await work(client);
+    await client.query("commit");
+    done = true;
+    return result;
+  } finally {
+    // Closing the connection rolls back whatever was begun.
+    client.release(!done);
+  }
+}
+
+/**
+ * Admits every tenant that the realm's seals know now under its newest secret, lets the realm's other seals expire
+ * after `keepMs`, and removes those that have; returns how many were given an end. In one turn: a tenant that is
+ * suspended meanwhile is not let in again.
+ *
+ * @param newestOf a tenant's newest secret
+ */
+export function rotateTenantSeals(
+  pool: KeeperPool,
   realm: string,
-  newest: readonly Buffer[],
+  newestOf: (tenantId: string) => Buffer,
   keepMs: number,
 ): Promise<number> {
-  await client.query(
-    "delete from partywall.seals where realm = $1 and expires_at <= pg_catalog.now()",
-    [realm],
-  );
-  const { rows } = await client.query(
-    `with retired as (
+  return inTurn(pool, async (client) => {
+    await client.query(
+      "delete from partywall.seals where realm = $1 and expires_at <= pg_catalog.now()",
+      [realm],
+    );
+    const known = await client.query(
+      "select distinct tenant from partywall.seals where realm = $1",
+      [realm],
+    );
+    const tenants = known.rows.map((row) => String(row["tenant"]));
+    const digests = tenants.map((tenantId) => digestOf(newestOf(tenantId)));
+    await client.query(
+      `insert into partywall.seals (digest, tenant, realm)
+select digest, tenant, $3 from unnest($1::bytea[], $2::text[]) as newest (digest, tenant)
+on conflict (digest) do update set expires_at = 'infinity' where seals.tenant = excluded.tenant`,
+      [digests, tenants, realm],
+    );
+    const { rows } = await client.query(
+      `with retired as (
   update partywall.seals set expires_at = pg_catalog.now() + $3 * interval '1 millisecond'
   where realm = $1 and digest <> all ($2::bytea[])
     and expires_at > pg_catalog.now() + $3 * interval '1 millisecond' returning 1)
 select count(*)::int as retired from retired`,
-    [realm, newest.map(digestOf), keepMs],
-  );
-  return Number(rows[0]?.["retired"]);
-}
-
-/** The tenants of a realm that the database accepts now. */
-export async function admittedTenants(client: SqlClient, realm: string): Promise<string[]> {
-  const { rows } = await client.query(
-    "select distinct tenant from partywall.seals where realm = $1 and expires_at > pg_catalog.now() order by tenant",
-    [realm],
-  );
-  return rows.map((row) => String(row["tenant"]));
+      [realm, digests, keepMs],
+    );
+    return Number(rows[0]?.["retired"]);
+  });
 }
 
 // A transaction is named by its virtual id, which every login may read even where activity is not tracked.
@@ -73,7 +107,7 @@ where l.locktype = 'virtualxid' and l.virtualxid = l.virtualtransaction and a.us
  * Throws `PW_SEAL_REFUSED` naming how many it could not end.
  */
 export async function expelTenant(
-  client: SqlClient,
+  client: KeeperPool,
   { realm, tenantId }: Admission,
   options: {
     readonly appRole: string;
@@ -81,10 +115,9 @@ export async function expelTenant(
     readonly innocent: (pid: number) => boolean;
   },
 ): Promise<void> {
-  await client.query("delete from partywall.seals where realm = $1 and tenant = $2", [
-    realm,
-    tenantId,
-  ]);
+  await inTurn(client, (turn) =>
+    turn.query("delete from partywall.seals where realm = $1 and tenant = $2", [realm, tenantId]),
+  );
   const underWay = async () => {
     const { rows } = await client.query(UNDER_WAY, [options.appRole]);
     return new Map(rows.map((row) => [String(row["id"]), Number(row["pid"])]));

@@ -1,17 +1,16 @@
 import { PartywallError } from "../../errors.js";
 import type { Guard, GuardedTenant, GuardHost } from "../../scope/guard.js";
-import { admitTenant, admittedTenants, expelTenant, retireSeals } from "./admissions.js";
+import { admitTenant, expelTenant, rotateTenantSeals, type KeeperPool } from "./admissions.js";
 import {
   guardedClientClass,
   UNCONFIGURED,
   type ClientRules,
   type GuardedClientClass,
 } from "./client.js";
-import type { SqlClient } from "./ddl/catalog.js";
 import { inspectDriver, type PgInternals, type PgModule, type PgPool } from "./driver.js";
 import { guardedPoolClass, systemPool } from "./pool.js";
 import { proveWall } from "./self-test.js";
-import { sealSecrets, TicketOffice } from "./ticket.js";
+import { newestSecret, sealSecrets, TicketOffice } from "./ticket.js";
 
 /** Where a login connects: a connection string or a `pg` pool configuration. */
 export type PgLogin = string | Readonly<Record<string, unknown>>;
@@ -167,10 +166,10 @@ class GuardOfPostgres implements Guard {
   }
 
   // The guard's own connections to the seals; no statement of the application's ever runs on them.
-  #keeperPool(): SqlClient {
+  #keeperPool(): KeeperPool {
     const login = loginConfig(this.#options.system, "system");
     this.#keeper ??= hearing(new this.#pg.Pool({ ...login, max: 2 }));
-    return this.#keeper as unknown as SqlClient;
+    return this.#keeper as unknown as KeeperPool;
   }
 
   attach(host: GuardHost): void {
@@ -205,15 +204,10 @@ class GuardOfPostgres implements Guard {
   }
 
   async rotateSeals(options: { readonly keepMs?: number } = {}): Promise<number> {
-    const client = this.#keeperPool();
     const { host } = this.#office;
-    const newest: Buffer[] = [];
-    for (const tenantId of await admittedTenants(client, host.realm)) {
-      const secrets = sealSecrets(host, tenantId).slice(0, 1);
-      await admitTenant(client, { realm: host.realm, tenantId }, secrets);
-      newest.push(...secrets);
-    }
-    return retireSeals(client, host.realm, newest, options.keepMs ?? 3_600_000);
+    const newestOf = (tenantId: string) => newestSecret(host, tenantId);
+    const keepMs = options.keepMs ?? 3_600_000;
+    return rotateTenantSeals(this.#keeperPool(), host.realm, newestOf, keepMs);
   }
 
   async ready(): Promise<void> {

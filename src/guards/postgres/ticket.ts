@@ -26,6 +26,15 @@ export function sealSecrets(host: GuardHost, tenantId: string): readonly Buffer[
   return host.derive(PURPOSE, tenantId);
 }
 
+/** The secret a tenant's statements are sealed with. Throws `PW_CONFIG` when the instance has none. */
+export function newestSecret(host: GuardHost, tenantId: string): Buffer {
+  const [secret] = sealSecrets(host, tenantId);
+  if (secret === undefined) {
+    throw new PartywallError("PW_CONFIG", "The instance derived no key. Set { secret }.");
+  }
+  return secret;
+}
+
 /** Gives a ticket to each statement a guarded client is asked to send, or refuses it. */
 export class TicketOffice {
   #host: GuardHost | undefined;
@@ -97,10 +106,7 @@ export class TicketOffice {
         `The tenant's placement has the strategy ${JSON.stringify(strategy)}, which this PostgreSQL guard does not route yet. Place it with { strategy: "row" }.`,
       );
     }
-    const [secret] = sealSecrets(host, id);
-    if (secret === undefined) {
-      throw new PartywallError("PW_CONFIG", "The instance derived no key. Set { secret }.");
-    }
+    const secret = newestSecret(host, id);
     const ticket: Ticket = { holder: `tenant:${id}`, kind: "tenant", seal: sealBytes(secret) };
     if (this.#byTenant.size >= MOST_TICKETS) {
       const oldest = this.#byTenant.keys().next().value;

@@ -121,6 +121,42 @@ for (const seal of ["parameter", "mac"] as const) {
       expect(await next.count(tenant)).toBe(0);
     });
 
+    test("a rotation cannot let in a tenant that is being shut out", async () => {
+      const before = instance(OLD);
+      const { id } = await before.create();
+      const after = instance([NEW, OLD]);
+      const { superuser } = site;
+      await superuser.query("begin");
+      await superuser.query("delete from partywall.seals where tenant = $1", [id]);
+      const rotating = after.guard.rotateSeals();
+      const waits =
+        "select 1 from pg_locks where not granted and pg_backend_pid() = any(pg_blocking_pids(pid))";
+      await Promise.race([
+        rotating,
+        until(async () => (await superuser.query(waits)).rows.length > 0),
+      ]);
+      await superuser.query("commit");
+      await rotating;
+      const { rows } = await superuser.query("select 1 from partywall.seals where tenant = $1", [
+        id,
+      ]);
+      expect(rows).toEqual([]);
+    });
+
+    test("tenants suspended while seals rotate stay out, whoever comes first", async () => {
+      const store = memoryStore();
+      const { pw, guard, create } = instance([NEW, OLD], { store });
+      for (let n = 0; n < 10; n += 1) {
+        const { id } = await create();
+        await Promise.all([guard.rotateSeals(), pw.tenants.suspend(id), guard.rotateSeals()]);
+        const { rows } = await site.superuser.query(
+          "select 1 from partywall.seals where tenant = $1",
+          [id],
+        );
+        expect(rows).toEqual([]);
+      }
+    });
+
     test("a longer window cannot bring an expired seal back", async () => {
       const store = memoryStore();
       const before = instance(OLD, { store });
