@@ -296,10 +296,14 @@ export function guardedClientClass(
       return Boolean(this._activeQuery) || this._sentQueryQueue.length > 0;
     }
 
-    // What clears the session; where any of it fails the connection is closed.
+    // What clears the session; where any of it fails the connection is closed. The seed of random() outlives DISCARD
+    // ALL. It goes last, because a timeout that a tenant left may fire too late for DISCARD ALL itself, and would
+    // then cancel what comes next: that must not be the next tenant's.
     #resetQueries(done: (failed: boolean) => void): PgSubmittable[] {
       const texts = ["discard all"];
-      if (this.#session.isSeeded) texts.push(`select pg_catalog.setseed(${freshSeed()})`);
+      if (rules.resetAlways || this.#session.isTouched) {
+        texts.push(`select pg_catalog.setseed(${freshSeed()})`);
+      }
       return texts.map((text, index) => {
         const last = index === texts.length - 1;
         const query = new SealedQuery(text);

@@ -36,7 +36,7 @@ export interface GuardPgOptions {
   /**
    * When DISCARD ALL clears a connection before another tenant uses it. `"touched"` (default): after statements that
    * may have left a setting, lock or cursor behind, as far as command tags and texts tell. `"always"`: at every
-   * change of tenant, one round trip each, for applications whose own functions change the session.
+   * change of tenant, two round trips each, for applications whose own functions change the session.
    */
   readonly resetSession?: "touched" | "always";
   /** How long expelling a tenant waits for transactions under way before ending them; default 10,000 ms. */

@@ -1,7 +1,7 @@
 import type { PgMessage } from "./driver.js";
 import { leavesNothing } from "./statement.js";
 import type { Ticket } from "./ticket.js";
-import { traitsOf, type Traits } from "./traits.js";
+import { traitsOf } from "./traits.js";
 
 /**
  * What the guard knows of one server session: whose transaction is open, whether it is sealed, and what statements
@@ -14,7 +14,6 @@ export class Session {
   #running: Ticket | undefined;
   #last: string | undefined;
   #touched = false;
-  #seeded = false;
   #named = false;
   readonly #reported = new Map<string, string>();
   readonly #moved = new Set<string>();
@@ -34,14 +33,9 @@ export class Session {
     return this.#running;
   }
 
-  /** Whether something may be left that DISCARD ALL clears. */
+  /** Whether something may be left that must be cleared. */
   get isTouched(): boolean {
     return this.#touched || this.#moved.size > 0;
-  }
-
-  /** Whether the seed of random() may have been set, which DISCARD ALL leaves. */
-  get isSeeded(): boolean {
-    return this.#seeded;
   }
 
   /** Whether statements of the caller's were kept under their names. */
@@ -65,7 +59,7 @@ export class Session {
     this.#last = ticket.holder;
     // Noted when it is sent: a statement that fails or is cut short tells nothing at its end.
     const traits = typeof text === "string" ? traitsOf(text) : undefined;
-    if (ticket.kind !== "reset") this.#note(traits?.touch ?? "seeded");
+    if (ticket.kind !== "reset" && traits?.mayTouchSession !== false) this.#touched = true;
     if (ticket.seal === undefined) return undefined;
     if (traits?.isControl === true) {
       // ROLLBACK TO goes back to what was set at the savepoint, so the seal must be there before it.
@@ -76,11 +70,6 @@ export class Session {
     if (pipelined) return ticket.seal;
     if (this.#status === "E" || (this.#status === "T" && this.#sealed)) return undefined;
     return ticket.seal;
-  }
-
-  #note(touch: Traits["touch"]): void {
-    if (touch !== "none") this.#touched = true;
-    if (touch === "seeded") this.#seeded = true;
   }
 
   /** The server accepted the seal. */
@@ -122,7 +111,6 @@ export class Session {
   /** The guard has cleared the session. */
   cleared(): void {
     this.#touched = false;
-    this.#seeded = false;
     this.#named = false;
   }
 }

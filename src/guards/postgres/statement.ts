@@ -74,16 +74,15 @@ export function isCopy(text: string): boolean {
   return /^copy\b/i.test(text.slice(skipBlank(text, 0)));
 }
 
-// What changes the session from inside a statement whose tag does not tell.
-const TOUCHING = /set_config|advisory|set_limit|\binto\s+(?:local\s+|global\s+)?temp/i;
-// What sets the seed of random(), and what runs a text this guard does not see.
-const SEEDING =
-  /setseed|\bset\s+(?:session\s+)?seed\b|set_config[^;]*seed|_to_xml|ts_stat|ts_rewrite|dblink|crosstab|connectby|xpath_table|u&["']/i;
+// What changes the session from inside a statement whose tag does not tell: settings, locks, the seed of random().
+const TOUCHING =
+  /set_config|advisory|set_limit|\binto\s+(?:local\s+|global\s+)?temp|setseed|\bset\s+(?:session\s+)?seed\b/i;
+// What runs a text this guard does not see.
+const HIDING = /_to_xml|ts_stat|ts_rewrite|dblink|crosstab|connectby|xpath_table|u&["']/i;
 
-/** What a text may leave on its connection: nothing, what DISCARD ALL clears, or the seed of random() as well. */
-export function sessionTouch(text: string): "none" | "touched" | "seeded" {
-  if (SEEDING.test(text)) return "seeded";
-  return TOUCHING.test(text) ? "touched" : "none";
+/** Whether a text may leave something on its connection that no command tag tells of. */
+export function mayTouchSession(text: string): boolean {
+  return TOUCHING.test(text) || HIDING.test(text);
 }
 
 // Tags after which a connection is as it was. What is not listed leaves something behind, or may.

@@ -4,7 +4,7 @@ import {
   isSavepoint,
   isTransactionControl,
   mayBeSeveral,
-  sessionTouch,
+  mayTouchSession,
 } from "./statement.js";
 
 /** What the guard reads from a statement's text. */
@@ -14,7 +14,7 @@ export interface Traits {
   readonly isLocalSetting: boolean;
   readonly isListen: boolean;
   readonly mayBeSeveral: boolean;
-  readonly touch: ReturnType<typeof sessionTouch>;
+  readonly mayTouchSession: boolean;
 }
 
 const MOST_TEXTS = 1000;
@@ -33,7 +33,7 @@ function learn(text: string): Traits {
     isLocalSetting: isLocalSetting(text),
     isListen: isListen(text),
     mayBeSeveral: mayBeSeveral(text),
-    touch: sessionTouch(text),
+    mayTouchSession: mayTouchSession(text),
   };
   if (text.length <= LONGEST_TEXT) {
     if (known.size >= MOST_TEXTS) known.clear();
