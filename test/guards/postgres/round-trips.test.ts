@@ -225,7 +225,7 @@ describeEngine("postgres", "round trips on the wire, counted beside the raw driv
     expect((await count(turns)).trips).toBe(6);
   });
 
-  test("a session that a tenant touched is cleaned in one trip before the next tenant comes", async () => {
+  test("a session that a tenant touched is cleaned in two trips before the next tenant comes", async () => {
     const turns = async () => {
       await inA(() => guarded.query("select set_config('application_name', 'a', false)"));
       await inB(() => guarded.query(TEXT));
