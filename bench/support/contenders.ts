@@ -9,6 +9,8 @@ export interface ContenderSpec {
   readonly way: "where" | "guard" | "setting";
   readonly url: string;
   readonly systemUrl?: string;
+  /** Whether statements stay prepared on their connections. */
+  readonly prepared?: boolean;
 }
 
 type Row = Record<string, unknown>;
@@ -52,17 +54,20 @@ async function readAll(ids: readonly number[], read: (id: number) => Promise<pg.
 const byId = (client: pg.PoolClient, id: number) => client.query<Row>(WITHOUT_TENANT, [id]);
 
 /** `pg` by itself; the developer never forgets the WHERE. */
-function openWhere(url: string): Reader {
-  const pool = new pg.Pool({ connectionString: url, max: POOL_SIZE });
-  return {
-    lone: async ({ tenant, id }) => (await pool.query<Row>(WITH_TENANT, [tenant, id])).rows,
-    transaction: (tenant, ids) =>
-      inTransaction(pool, (client) =>
-        readAll(ids, (id) => client.query<Row>(WITH_TENANT, [tenant, id])),
-      ),
-    end: () => pool.end(),
+const openWhere =
+  (spec: ContenderSpec): OpenReader =>
+  (url) => {
+    const pool = new pg.Pool({ connectionString: url, max: POOL_SIZE });
+    const query = spec.prepared ? { name: "by-id", text: WITH_TENANT } : WITH_TENANT;
+    return {
+      lone: async ({ tenant, id }) => (await pool.query<Row>(query, [tenant, id])).rows,
+      transaction: (tenant, ids) =>
+        inTransaction(pool, (client) =>
+          readAll(ids, (id) => client.query<Row>(query, [tenant, id])),
+        ),
+      end: () => pool.end(),
+    };
   };
-}
 
 /** What one writes by hand for row security on a setting: a transaction around everything, and no seal. */
 function openSetting(url: string): Reader {
@@ -88,7 +93,11 @@ async function prepareGuard(
 ): Promise<OpenReader> {
   const { createPartywall } = (await import(`${folder}/index.js`)) as typeof core;
   const { guardPg } = (await import(`${folder}/guards/postgres/index.js`)) as typeof postgres;
-  const guard = guardPg(pg, { app: spec.url, system: spec.systemUrl });
+  const guard = guardPg(pg, {
+    app: spec.url,
+    system: spec.systemUrl,
+    preparedStatements: spec.prepared === true,
+  });
   const pw = createPartywall({
     realm: "bench",
     secret: "a secret of the benchmarks, 32 characters or more",
@@ -116,7 +125,7 @@ export async function prepareContender(
   folder: string,
 ): Promise<OpenReader> {
   if (spec.way === "guard") return prepareGuard(spec, size, folder);
-  return spec.way === "where" ? openWhere : openSetting;
+  return spec.way === "where" ? openWhere(spec) : openSetting;
 }
 
 /** Proves that a reader reads what it is asked for and nothing else: a fast wrong answer is no result. */

@@ -82,11 +82,19 @@ grant select on items to ${settingLogin}`),
       systemUrl: at(own, system),
     });
   }
+  const where = { name: "pg, manual WHERE", way: "where", url: at(raw, rawLogin) } as const;
+  // Statements that stay prepared: by names the developer gives, or by the guard's own.
+  const prepared = [where, ...guarded].map((spec) => ({
+    ...spec,
+    name: `${spec.name}, prepared`,
+    prepared: true,
+  }));
   return {
     contenders: [
-      { name: "pg, manual WHERE", way: "where", url: at(raw, rawLogin) },
+      where,
       ...guarded,
       { name: "BEGIN, set_config, COMMIT", way: "setting", url: at(setting, settingLogin) },
+      ...prepared,
     ],
     close: async () => {
       for (const own of databases) await server.query(`drop database ${own} with (force)`);

@@ -2,9 +2,20 @@ import { randomInt } from "node:crypto";
 import { PartywallError } from "../../errors.js";
 import { anchor } from "../../scope/anchor.js";
 import { cancelRunning } from "./cancel.js";
-import type { PgCallback, PgClient, PgInternals, PgMessage, PgSubmittable } from "./driver.js";
+import { keepDeadline, type DeadlineKeeper } from "./deadline.js";
+import type {
+  PgCallback,
+  PgClient,
+  PgConnection,
+  PgInternals,
+  PgMessage,
+  PgSubmittable,
+} from "./driver.js";
 import { keepScope } from "./keep-scope.js";
+import { PreparedStatements } from "./prepared.js";
+import { proofQueries } from "./private-names.js";
 import { sealedQueryClass, type SealKeeper, type TicketedQuery } from "./query.js";
+import { isNameError, withoutName } from "./refusals.js";
 import { Session } from "./session.js";
 import { keepContext, SealedSubmittable } from "./submittable.js";
 import { RESET, type Ticket, type TicketOffice } from "./ticket.js";
@@ -14,8 +25,8 @@ import { traitsOf } from "./traits.js";
 export interface ClientRules {
   /** Startup parameters sent with every connection. */
   readonly startup: Readonly<Record<string, string>>;
-  /** Whether the caller's statement names are kept, at the price of DISCARD ALL between tenants. */
-  readonly keepNames: boolean;
+  /** How many statements a connection keeps prepared; 0 for none. */
+  readonly mostPrepared: number;
   /** Whether DISCARD ALL runs between any two tenants, not only after statements that may leave something. */
   readonly resetAlways: boolean;
   /** How long a cancelled statement may take to end before its connection is closed, in milliseconds. */
@@ -52,10 +63,13 @@ export function guardedClientClass(
   office: TicketOffice,
   rules: ClientRules,
 ): GuardedClientClass {
-  const SealedQuery = sealedQueryClass(pg, rules.keepNames);
+  const SealedQuery = sealedQueryClass(pg);
 
-  return class Client extends pg.Client implements GuardedClient, SealKeeper {
+  return class Client extends pg.Client implements GuardedClient, SealKeeper, DeadlineKeeper {
     readonly #session = new Session();
+    readonly #prepared: PreparedStatements | undefined;
+    // Whether names are known to be the guard's alone on this connection, or why they are not.
+    #proof: "none" | "asked" | "proved" | PartywallError = "none";
     #cancelling: Promise<void> | undefined;
     // How often the server will yet say that it is ready.
     #answers = 0;
@@ -64,6 +78,10 @@ export function guardedClientClass(
 
     constructor(config?: unknown) {
       super(config);
+      this.#prepared =
+        rules.mostPrepared > 0 && !this.pipeline
+          ? new PreparedStatements(rules.mostPrepared)
+          : undefined;
       this.#unconfigured = Boolean(
         (config as { [UNCONFIGURED]?: boolean } | undefined)?.[UNCONFIGURED],
       );
@@ -143,7 +161,7 @@ export function guardedClientClass(
       const timeout = Number(
         (config as { query_timeout?: unknown }).query_timeout ?? this.#queryTimeout,
       );
-      if (timeout > 0) this.#limit(query, timeout);
+      if (timeout > 0) keepDeadline(query, timeout, this, rules.drainMs);
       super.query(query);
       return result;
     }
@@ -172,37 +190,24 @@ export function guardedClientClass(
       );
     }
 
-    #limit(query: TicketedQuery, milliseconds: number): void {
-      const tell = query.callback;
-      let drain: NodeJS.Timeout | undefined;
-      const timer = setTimeout(() => {
-        const waiting = this._queryQueue.indexOf(query);
-        if (waiting !== -1) {
-          this._queryQueue.splice(waiting, 1);
-          query.handleError(
-            new PartywallError(
-              "PW_QUERY_TIMEOUT",
-              "The statement waited longer than query_timeout behind others on its connection and was not sent.",
-            ),
-            this.connection,
-          );
-          return;
-        }
-        query.timedOut = true;
-        drain = setTimeout(() => this.connection.stream.destroy(), rules.drainMs);
-        this.#cancelling = cancelRunning(pg, this).then(() => {
-          this.#cancelling = undefined;
-        });
-      }, milliseconds);
-      query.callback = (error, value) => {
-        clearTimeout(timer);
-        clearTimeout(drain);
-        tell?.(error, value);
-      };
+    withdraw(query: TicketedQuery): boolean {
+      const waiting = this._queryQueue.indexOf(query);
+      if (waiting !== -1) this._queryQueue.splice(waiting, 1);
+      return waiting !== -1;
+    }
+
+    cancel(): void {
+      this.#cancelling = cancelRunning(pg, this).then(() => {
+        this.#cancelling = undefined;
+      });
     }
 
     admit(ticket: Ticket, text: unknown): PartywallError | Buffer | undefined {
-      if (!this.#session.isOthers(ticket)) return this.#session.send(ticket, text, this.pipeline);
+      if (this.#proof instanceof Error) return this.#proof;
+      if (!this.#session.isOthers(ticket)) {
+        const mustSeal = this.#session.send(ticket, text, this.pipeline);
+        return mustSeal && ticket.seal ? this.#sealOf(ticket.seal) : undefined;
+      }
       office.host.denied({ code: "PW_TRANSACTION_SCOPE", wire: "postgres" });
       return new PartywallError(
         "PW_TRANSACTION_SCOPE",
@@ -210,12 +215,47 @@ export function guardedClientClass(
       );
     }
 
-    sealed(): void {
-      this.#session.sealed();
+    #sealOf(seal: NonNullable<Ticket["seal"]>): Buffer {
+      return this.#names?.seal(seal.secret) ?? seal.unnamed;
     }
 
-    named(): void {
-      this.#session.named();
+    // What may be sent under a name now, if anything may.
+    get #names(): PreparedStatements | undefined {
+      return this.#proof === "proved" && this.#session.isPlain ? this.#prepared : undefined;
+    }
+
+    sealed(): void {
+      this.#session.sealed();
+      this.#prepared?.sealed();
+    }
+
+    sealRefused(error: Error): void {
+      const name = this.#prepared?.dropSeal();
+      if (name === undefined) return;
+      withoutName(error, name);
+      if (isNameError(error)) this.#prepared?.dropAll();
+    }
+
+    nameFor(text: string, atOnce: boolean): string | undefined {
+      const names = this.#names;
+      return names && traitsOf(text).isPreparable ? names.nameOf(text, atOnce) : undefined;
+    }
+
+    closeDropped(connection: PgConnection): void {
+      for (const name of this.#prepared?.takeDropped() ?? []) {
+        connection.close({ type: "S", name });
+        delete connection.parsedStatements[name];
+      }
+    }
+
+    dropName(text: string): void {
+      this.#prepared?.drop(text);
+    }
+
+    repeat(query: TicketedQuery): boolean {
+      if (!this.#session.isIdle) return false;
+      this._queryQueue.unshift(query);
+      return true;
     }
 
     skipped(): void {
@@ -259,18 +299,34 @@ export function guardedClientClass(
       if (next !== undefined && next.kind !== "reset" && this.#needsReset(next)) {
         this._queryQueue.unshift(...this.#resetQueries(() => undefined));
       }
+      if (this.#prepared !== undefined && this.#proof === "none" && this.#mayPrecede(next)) {
+        this.#proof = "asked";
+        this._queryQueue.unshift(...proofQueries(pg, (...outcome) => this.#proved(...outcome)));
+      }
       super._pulseQueryQueue();
     }
 
-    #needsReset(next: Ticket): boolean {
-      const session = this.#session;
+    // Whether the guard may send something of its own before this.
+    #mayPrecede(next: Ticket | undefined): boolean {
       return (
+        next !== undefined &&
         this.readyForQuery === true &&
         !this.#inFlight() &&
-        session.isIdle &&
-        session.isLastAnothers(next) &&
-        (rules.resetAlways || session.isNamed || session.isTouched)
+        this.#session.isIdle
       );
+    }
+
+    #needsReset(next: Ticket): boolean {
+      return (
+        this.#mayPrecede(next) &&
+        this.#session.isLastAnothers(next) &&
+        (rules.resetAlways || this.#session.isTouched)
+      );
+    }
+
+    #proved(refusal: PartywallError | undefined, failure: Error | undefined): void {
+      if (failure === undefined) this.#proof = refusal ?? "proved";
+      else this.connection.stream.destroy();
     }
 
     // A pipeline sends ahead of the server's answers, so only statements of one owner may be under way together.
@@ -313,6 +369,7 @@ export function guardedClientClass(
           if (error) this.connection.stream.destroy();
           else if (last) {
             this.#session.cleared();
+            this.#prepared?.clear();
             this.connection.parsedStatements = {};
             this.connection.submittedNamedStatements = {};
           }

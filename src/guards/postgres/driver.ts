@@ -17,6 +17,7 @@ export interface PgConnection {
   query: (text: string) => void;
   sync: () => void;
   flush(): void;
+  close(what: { readonly type: "S"; readonly name: string }): void;
   end(): void;
   on(event: string, listener: (...args: never[]) => void): unknown;
 }
@@ -169,7 +170,7 @@ export function inspectDriver(pg: PgModule): PgInternals {
   demand("Client", driver.Client, CLIENT_METHODS);
   demand("Query", driver.Query, QUERY_METHODS);
   demand("Pool", driver.Pool, ["connect", "query", "_release"]);
-  demand("Connection", driver.Connection, ["connect", "cancel", "sync", "flush"]);
+  demand("Connection", driver.Connection, ["connect", "cancel", "sync", "flush", "close"]);
   if (missing.length > 0) {
     throw new PartywallError(
       "PW_CONFIG",

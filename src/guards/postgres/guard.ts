@@ -29,10 +29,12 @@ export interface GuardPgOptions {
    */
   readonly startup?: Readonly<Record<string, string>> | false;
   /**
-   * Keeps the names of prepared statements; default false: they are sent unnamed. With names, a connection is
-   * cleared by DISCARD ALL whenever the tenant changes.
+   * Keeps statements prepared on each connection, under random names that tenant SQL cannot know: each text from the
+   * second time on, a statement with a `name` at once. `true` keeps 100 a connection, a number so many; default
+   * `false`, every statement is parsed each time. Not behind a transaction-mode pooler. A connection that cannot keep
+   * the names to itself is refused with `PW_CONFIG`.
    */
-  readonly namedStatements?: boolean;
+  readonly preparedStatements?: boolean | number;
   /**
    * When DISCARD ALL clears a connection before another tenant uses it. `"touched"` (default): after statements that
    * may have left a setting, lock or cursor behind, as far as command tags and texts tell. `"always"`: at every
@@ -114,6 +116,15 @@ export function guardPg<Driver extends PgModule>(
   return new GuardOfPostgres(internals, options) as unknown as PostgresGuard<Driver>;
 }
 
+function mostPrepared(option: boolean | number = false): number {
+  if (typeof option === "boolean") return option ? 100 : 0;
+  if (Number.isSafeInteger(option) && option >= 0) return option;
+  throw new PartywallError(
+    "PW_CONFIG",
+    "guardPg() got a `preparedStatements` that is neither true nor false nor a whole number from 0 on: how many statements a connection keeps.",
+  );
+}
+
 // A connection that breaks while idle has left its pool already; unheard, the event would end the process.
 function hearing(pool: PgPool): PgPool {
   return pool.on("error", () => undefined);
@@ -137,7 +148,7 @@ class GuardOfPostgres implements Guard {
     this.#options = options;
     const rules: ClientRules = {
       startup: options.startup === false ? {} : { ...STARTUP, ...options.startup },
-      keepNames: options.namedStatements === true,
+      mostPrepared: mostPrepared(options.preparedStatements),
       resetAlways: options.resetSession === "always",
       drainMs: options.drainMs ?? 5000,
     };
@@ -215,6 +226,7 @@ class GuardOfPostgres implements Guard {
       app: loginConfig(this.#options.app, "app"),
       pool: this.pool,
       guarded: this.Pool,
+      keepsStatements: mostPrepared(this.#options.preparedStatements) > 0,
     });
   }
 

@@ -15,6 +15,22 @@ export function isServerError(error: Error): error is ServerError {
   return "severity" in error && "code" in error;
 }
 
+/** Whether a kept statement is gone from the server, or its result no longer has the columns it had. */
+export function isNameError(error: Error): boolean {
+  if (!isServerError(error)) return false;
+  return (
+    error.code === "26000" || (error.code === "0A000" && error.routine === "RevalidateCachedQuery")
+  );
+}
+
+/** Takes a statement's name out of what the server says of it, as if it had been sent unnamed. */
+export function withoutName(error: Error, name: string): void {
+  if (!error.message.includes(name)) return;
+  const { stack } = error;
+  error.message = error.message.replaceAll(name, "");
+  if (stack !== undefined) error.stack = stack.replaceAll(name, "");
+}
+
 // The statement was cut short from outside, or the transaction was already aborted: the seal is not at fault.
 const NOT_THE_SEAL = /^(?:25P02|57|53|58|08|40)/;
 

@@ -20,28 +20,41 @@ const int32 = (value: number) => {
 };
 const text = (value: string) => Buffer.from(`${value}\0`);
 
+const parse = (name: string) =>
+  message("P", Buffer.concat([text(name), text(ENTER), int16(1), int32(BYTEA)]));
+
+/** What seals a transaction on one connection: the bytes to send for a secret. */
+export type SealStatement = (secret: Buffer) => Buffer;
+
 /**
- * The bytes that seal a transaction for one tenant: Parse, Bind and Execute of `partywall.enter`, the secret as a
- * binary parameter. Unnamed, because tenant SQL can replace a named statement and would be handed the secret.
+ * Makes the bytes that seal a transaction: Bind and Execute of `partywall.enter`, the secret as a binary parameter,
+ * after its Parse where `isParsed` is false.
  *
  * Source: PostgreSQL manual, chapter 54.7 "Message Formats".
+ *
+ * @param name of the prepared statement; empty for the unnamed one. Whoever knows it can replace the statement, and
+ * would be handed the secret
  */
-export function sealBytes(secret: Buffer): Buffer {
-  return Buffer.concat([
-    message("P", Buffer.concat([text(""), text(ENTER), int16(1), int32(BYTEA)])),
-    message(
-      "B",
-      Buffer.concat([
-        text(""),
-        text(""),
-        int16(1),
-        int16(1),
-        int16(1),
-        int32(secret.length),
-        secret,
-        int16(0),
-      ]),
-    ),
-    message("E", Buffer.concat([text(""), int32(0)])),
-  ]);
+export function sealStatement(name: string, isParsed: boolean): SealStatement {
+  const head = Buffer.concat([text(""), text(name), int16(1), int16(1), int16(1)]);
+  let template = Buffer.alloc(0);
+  let at = 0;
+  let length = -1;
+  const prepare = (secret: Buffer) => {
+    const bind = message("B", Buffer.concat([head, int32(secret.length), secret, int16(0)]));
+    const execute = message("E", Buffer.concat([text(""), int32(0)]));
+    template = Buffer.concat([...(isParsed ? [] : [parse(name)]), bind, execute]);
+    at = template.length - execute.length - 2 - secret.length;
+    length = secret.length;
+  };
+  return (secret) => {
+    if (secret.length !== length) prepare(secret);
+    // A copy each time: the socket may still hold the one before.
+    const bytes = Buffer.from(template);
+    secret.copy(bytes, at);
+    return bytes;
+  };
 }
+
+/** The seal in the unnamed statement, which nobody can replace. */
+export const sealUnnamed = sealStatement("", false);

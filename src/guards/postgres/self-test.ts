@@ -3,6 +3,7 @@ import { anchor } from "../../scope/anchor.js";
 import type { SqlClient } from "./ddl/catalog.js";
 import { NO_TENANT } from "./ddl/seal-sql.js";
 import type { PgInternals, PgPool } from "./driver.js";
+import { proofQueries } from "./private-names.js";
 
 // Tenant tables are known by the wall's policies; what the wall wrote into them is compared to the letter.
 const LOGIN = `
@@ -51,9 +52,21 @@ const FAULTS = {
   repoliced: "a tenant table lacks the wall's policy, or it was changed; run applyWall()",
 } as const;
 
+async function proveNames(pg: PgInternals, client: SqlClient): Promise<void> {
+  await new Promise<void>((resolve, reject) => {
+    const queries = proofQueries(pg, (refusal, failure) => {
+      const error = refusal ?? failure;
+      if (error === undefined) resolve();
+      else reject(error);
+    });
+    for (const query of queries) void client.query(query as never);
+  });
+}
+
 /**
  * Proves that the wall stands: the pool is the guarded one, the login cannot pass the policies, and an unsealed
- * statement finds no tenant. Throws `PW_GUARD_BYPASSED` naming the first thing that is wrong.
+ * statement finds no tenant. Throws `PW_GUARD_BYPASSED` naming the first thing that is wrong, `PW_CONFIG` where
+ * statements are to be kept prepared and their names would not be secret.
  */
 export async function proveWall(
   pg: PgInternals,
@@ -62,6 +75,8 @@ export async function proveWall(
     readonly app: object;
     readonly pool: PgPool;
     readonly guarded: new (config?: unknown) => PgPool;
+    /** Whether connections keep statements prepared. */
+    readonly keepsStatements: boolean;
   },
 ): Promise<void> {
   const refuse = (what: string): never => {
@@ -92,6 +107,7 @@ export async function proveWall(
         (error: { code?: string }) => error.code,
       );
       if (code !== NO_TENANT) refuse("an unsealed statement was not told that no tenant is sealed");
+      if (parts.keepsStatements) await proveNames(pg, client);
     } finally {
       await client.end();
     }

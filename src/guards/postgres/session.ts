@@ -14,7 +14,7 @@ export class Session {
   #running: Ticket | undefined;
   #last: string | undefined;
   #touched = false;
-  #named = false;
+  #locallySet = false;
   readonly #reported = new Map<string, string>();
   readonly #moved = new Set<string>();
 
@@ -38,9 +38,12 @@ export class Session {
     return this.#touched || this.#moved.size > 0;
   }
 
-  /** Whether statements of the caller's were kept under their names. */
-  get isNamed(): boolean {
-    return this.#named;
+  /**
+   * Whether a statement means here what it means on any fresh connection. Settings change how a text is read, so one
+   * prepared under a tenant's would keep that meaning for the next.
+   */
+  get isPlain(): boolean {
+    return !this.isTouched && !this.#locallySet && this.#status !== "E";
   }
 
   /** Whether an open transaction belongs to another than the ticket's holder. */
@@ -53,33 +56,27 @@ export class Session {
     return this.#last !== undefined && this.#last !== ticket.holder;
   }
 
-  /** Notes what is sent now; returns the seal to send first, if there is need of one. */
-  send(ticket: Ticket, text: unknown, pipelined: boolean): Buffer | undefined {
+  /** Notes what is sent now; returns whether the seal must go first. */
+  send(ticket: Ticket, text: unknown, pipelined: boolean): boolean {
     this.#running = ticket;
     this.#last = ticket.holder;
     // Noted when it is sent: a statement that fails or is cut short tells nothing at its end.
     const traits = typeof text === "string" ? traitsOf(text) : undefined;
     if (ticket.kind !== "reset" && traits?.mayTouchSession !== false) this.#touched = true;
-    if (ticket.seal === undefined) return undefined;
+    if (traits?.isLocalSetting === true) this.#locallySet = true;
+    if (ticket.seal === undefined) return false;
     if (traits?.isControl === true) {
       // ROLLBACK TO goes back to what was set at the savepoint, so the seal must be there before it.
-      const first = this.#status === "T" && !this.#sealed && traits.isSavepoint;
-      return first ? ticket.seal : undefined;
+      return this.#status === "T" && !this.#sealed && traits.isSavepoint;
     }
     // In a pipeline the server's state is behind what was sent; sealing again is harmless, leaving it out is not.
-    if (pipelined) return ticket.seal;
-    if (this.#status === "E" || (this.#status === "T" && this.#sealed)) return undefined;
-    return ticket.seal;
+    if (pipelined) return true;
+    return !(this.#status === "E" || (this.#status === "T" && this.#sealed));
   }
 
   /** The server accepted the seal. */
   sealed(): void {
     this.#sealed = true;
-  }
-
-  /** A statement was sent under a name that stays. */
-  named(): void {
-    this.#named = true;
   }
 
   /** A statement of the caller's ended with this command tag. */
@@ -104,13 +101,14 @@ export class Session {
   ready(status: "I" | "T" | "E"): void {
     this.#status = status;
     if (status !== "T") this.#sealed = false;
-    if (status === "I") this.#owner = undefined;
-    else this.#owner ??= this.#running?.holder;
+    if (status === "I") {
+      this.#owner = undefined;
+      this.#locallySet = false;
+    } else this.#owner ??= this.#running?.holder;
   }
 
   /** The guard has cleared the session. */
   cleared(): void {
     this.#touched = false;
-    this.#named = false;
   }
 }

@@ -54,6 +54,14 @@ export function mayBeSeveral(text: string): boolean {
   return first !== -1 && !/^[;\s]*$/.test(text.slice(first));
 }
 
+/** Whether a text is one statement that reads or writes rows, the kind worth keeping prepared. */
+export function isPreparable(text: string): boolean {
+  return (
+    /^(?:select|insert|update|delete|merge|with|values)\b/i.test(text.slice(skipBlank(text, 0))) &&
+    !mayBeSeveral(text)
+  );
+}
+
 /** Whether a text is SAVEPOINT, which must come after the seal so that ROLLBACK TO brings the seal back. */
 export function isSavepoint(text: string): boolean {
   return /^savepoint\b/i.test(text.slice(skipBlank(text, 0)));

@@ -1,5 +1,5 @@
 import { AsyncLocalStorage } from "node:async_hooks";
-import type { PgConnection, PgMessage, PgSubmittable } from "./driver.js";
+import type { PgConnection, PgMessage, PgQuery, PgSubmittable } from "./driver.js";
 import { isServerError, sealError, wallError } from "./refusals.js";
 import { keepScope } from "./keep-scope.js";
 import type { SealKeeper } from "./query.js";
@@ -27,6 +27,13 @@ export function keepContext(inner: PgSubmittable): void {
   if (typeof read === "function" && emitting.pipe === undefined) {
     emitting.read = (rows, callback) => read.call(inner, rows, callback && keepScope(callback));
   }
+}
+
+// A name of the caller's can be replaced by tenant SQL, and the next tenant's Bind would run what it put there.
+function sendUnnamed(query: PgQuery): void {
+  if (!query.name) return;
+  query.name = undefined;
+  query.queryMode = "extended";
 }
 
 /**
@@ -60,6 +67,7 @@ export class SealedSubmittable implements PgSubmittable {
     this.#keeper = keeper;
     this.#isQuery = isQuery;
     this.#together = !isQuery && typeof inner.handlePortalSuspended === "function";
+    if (isQuery) sendUnnamed(inner as PgQuery);
     // A QueryStream keeps its text on the cursor inside.
     this.#watchClose();
     this.text = inner.text ?? (inner as { cursor?: { text?: unknown } }).cursor?.text;
@@ -151,6 +159,7 @@ export class SealedSubmittable implements PgSubmittable {
   handleError(error: Error, connection: PgConnection): void {
     if (this.#sealing) {
       this.#sealing = false;
+      this.#keeper.sealRefused(error);
       // An inner object that was never submitted will not send the Sync that ends the server's skipping.
       if (!this.#together && isServerError(error)) connection.sync();
       this.#inner.handleError(sealError(error), connection);

@@ -2,21 +2,25 @@ import type { GuardHost } from "../../scope/guard.js";
 import { PartywallError, TenantContextError } from "../../errors.js";
 import { isChatter } from "./chatter.js";
 import { Connections } from "./connections.js";
-import { sealBytes } from "./seal.js";
+import { sealUnnamed } from "./seal.js";
 
 /** What a statement was allowed when the caller issued it; fixed then, whatever runs when it is sent. */
 export interface Ticket {
   /** Who owns a transaction that this statement begins: `tenant:<id>`, `central`, or one of the guard's own. */
   readonly holder: string;
   readonly kind: "tenant" | "central" | "chatter" | "reset";
-  /** The bytes that seal a transaction; absent where no tenant is current. */
-  readonly seal: Buffer | undefined;
+  /** What seals a transaction; absent where no tenant is current. */
+  readonly seal?: {
+    readonly secret: Buffer;
+    /** The bytes that send it in the unnamed statement. */
+    readonly unnamed: Buffer;
+  };
 }
 
-const CENTRAL: Ticket = { holder: "central", kind: "central", seal: undefined };
-const CHATTER: Ticket = { holder: "chatter", kind: "chatter", seal: undefined };
+const CENTRAL: Ticket = { holder: "central", kind: "central" };
+const CHATTER: Ticket = { holder: "chatter", kind: "chatter" };
 /** The ticket of the guard's own DISCARD ALL. */
-export const RESET: Ticket = { holder: "reset", kind: "reset", seal: undefined };
+export const RESET: Ticket = { holder: "reset", kind: "reset" };
 
 const PURPOSE = "seal:postgres";
 const MOST_TICKETS = 10_000;
@@ -107,7 +111,8 @@ export class TicketOffice {
       );
     }
     const secret = newestSecret(host, id);
-    const ticket: Ticket = { holder: `tenant:${id}`, kind: "tenant", seal: sealBytes(secret) };
+    const seal = { secret, unnamed: sealUnnamed(secret) };
+    const ticket: Ticket = { holder: `tenant:${id}`, kind: "tenant", seal };
     if (this.#byTenant.size >= MOST_TICKETS) {
       const oldest = this.#byTenant.keys().next().value;
       if (oldest !== undefined) this.#byTenant.delete(oldest);

@@ -1,6 +1,7 @@
 import {
   isListen,
   isLocalSetting,
+  isPreparable,
   isSavepoint,
   isTransactionControl,
   mayBeSeveral,
@@ -13,6 +14,7 @@ export interface Traits {
   readonly isSavepoint: boolean;
   readonly isLocalSetting: boolean;
   readonly isListen: boolean;
+  readonly isPreparable: boolean;
   readonly mayBeSeveral: boolean;
   readonly mayTouchSession: boolean;
 }
@@ -32,6 +34,7 @@ function learn(text: string): Traits {
     isSavepoint: isSavepoint(text),
     isLocalSetting: isLocalSetting(text),
     isListen: isListen(text),
+    isPreparable: isPreparable(text),
     mayBeSeveral: mayBeSeveral(text),
     mayTouchSession: mayTouchSession(text),
   };

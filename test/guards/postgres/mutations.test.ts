@@ -18,13 +18,20 @@ interface Mutation {
   /** Source that is cut out. */
   readonly cuts?: readonly Cut[];
   readonly only?: Seal;
-  readonly namedStatements?: boolean;
+  readonly preparedStatements?: boolean;
 }
 
 const CLIENT = "guards/postgres/client.ts";
 const SESSION = "guards/postgres/session.ts";
 const STATEMENT = "guards/postgres/statement.ts";
 const POOL = "guards/postgres/pool.ts";
+const PREPARED = "guards/postgres/prepared.ts";
+// What a command tag tells, PREPARE among others, is hidden where SQL runs inside a function.
+const TOUCHED = {
+  file: SESSION,
+  find: /return this\.#touched \|\| this\.#moved\.size > 0/,
+  replace: "return false",
+};
 const TICKET = "guards/postgres/ticket.ts";
 
 const trusting = `create or replace function partywall.tenant_uuid() returns uuid language sql stable as
@@ -202,24 +209,12 @@ const MUTATIONS: readonly Mutation[] = [
   {
     gone: "the reset on release",
     probe: "leftBehind",
-    cuts: [
-      {
-        file: SESSION,
-        find: /return this\.#touched \|\| this\.#moved\.size > 0/,
-        replace: "return false",
-      },
-    ],
+    cuts: [TOUCHED],
   },
   {
     gone: "the reset on release",
     probe: "heldCursor",
-    cuts: [
-      {
-        file: SESSION,
-        find: /return this\.#touched \|\| this\.#moved\.size > 0/,
-        replace: "return false",
-      },
-    ],
+    cuts: [TOUCHED],
   },
   {
     gone: "the end of what a borrower left open",
@@ -242,20 +237,39 @@ const MUTATIONS: readonly Mutation[] = [
     ],
   },
   {
-    gone: "the discard between two tenants' names",
+    gone: "the secrecy of the names of prepared statements",
     probe: "replacedName",
-    namedStatements: true,
+    preparedStatements: true,
     cuts: [
-      { file: CLIENT, find: /session\.isNamed \|\| /, replace: "" },
-      // PREPARE by itself is seen by its tag; names the driver gives are not.
       {
-        file: SESSION,
-        find: /return this\.#touched \|\| this\.#moved\.size > 0/,
-        replace: "return false",
+        file: PREPARED,
+        find: /\(\) => randomBytes\(16\)\.toString\("base64url"\)/,
+        replace: "((n) => () => `statement-${n++ + 0 * randomBytes(1).length}`)(0)",
       },
+      TOUCHED,
     ],
   },
+  {
+    gone: "the proof that names cannot be listed",
+    probe: "replacedName",
+    preparedStatements: true,
+    sql: (w) =>
+      `grant select on pg_prepared_statements to ${w.roles.app}; grant execute on function pg_prepared_statement() to ${w.roles.app}`,
+    cuts: [
+      { file: "guards/postgres/private-names.ts", find: /listed === false/, replace: "listed" },
+      TOUCHED,
+    ],
+  },
+  {
+    gone: "the plainness of the session a statement is prepared in",
+    probe: "changedMeaning",
+    preparedStatements: true,
+    cuts: [{ file: SESSION, find: / && !this\.#locallySet/, replace: "" }],
+  },
 ];
+
+// Tried where statements stay prepared, too.
+const NAMED = new Set(["replacedName", "changedMeaning", "heldCursor", "rowsAcross", "leftBehind"]);
 
 for (const seal of SEALS) {
   describeEngine("postgres", `the attack suite, under the ${seal} seal`, () => {
@@ -267,31 +281,31 @@ for (const seal of SEALS) {
       world = remove = undefined;
     });
 
-    const build = async (namedStatements: boolean, cuts: readonly Cut[] = []) => {
+    const build = async (preparedStatements: boolean, cuts: readonly Cut[] = []) => {
       const made = cuts.length > 0 ? await mutant(cuts) : undefined;
       remove = made?.remove;
       world = await buildWorld({
         seal,
         max: 1,
         ...PAIRS,
-        guard: { namedStatements, expelGraceMs: 200 },
+        guard: { preparedStatements, expelGraceMs: 200 },
         ...(made && { code: made.code }),
       });
       return world;
     };
 
     for (const [name, probe] of Object.entries(PROBES)) {
-      for (const namedStatements of name === "replacedName" ? [false, true] : [false]) {
-        test(`${name} finds nothing where every guard stands${namedStatements ? ", names kept" : ""}`, async () => {
-          expect(await probe(await build(namedStatements))).toEqual([]);
+      for (const preparedStatements of NAMED.has(name) ? [false, true] : [false]) {
+        test(`${name} finds nothing where every guard stands${preparedStatements ? ", statements kept" : ""}`, async () => {
+          expect(await probe(await build(preparedStatements))).toEqual([]);
         });
       }
     }
 
-    for (const { gone, probe, sql, cuts, only, namedStatements } of MUTATIONS) {
+    for (const { gone, probe, sql, cuts, only, preparedStatements } of MUTATIONS) {
       if (only !== undefined && only !== seal) continue;
       test(`${probe} gets through without ${gone}`, async () => {
-        const built = await build(namedStatements === true, cuts);
+        const built = await build(preparedStatements === true, cuts);
         if (sql) await built.unguarded.query(sql(built));
         expect(await PROBES[probe](built)).not.toEqual([]);
       });

@@ -233,21 +233,29 @@ describeEngine("postgres", "round trips on the wire, counted beside the raw driv
     expect((await count(turns)).sent).toBe("PBEPBDES Q Q PBEPBDES");
   });
 
-  test("kept statement names save the Parse, and cost one DISCARD ALL when the tenant changes", async () => {
+  test("prepared statements save both Parses from the second time on, whichever tenant comes", async () => {
     const guard = guardPg(pg, {
       app: { connectionString: wire.through(world.appUrl), max: 1 },
       system: world.systemUrl,
-      namedStatements: true,
+      preparedStatements: true,
     });
-    const pw = createPartywall({ realm: "kept-names", secret: SECRET, postgres: guard });
+    const pw = createPartywall({ realm: "prepared", secret: SECRET, postgres: guard });
     try {
       for (const { id, slug, name } of [world.a, world.b]) {
         await pw.tenants.create({ id, slug, name });
       }
-      const named = (id: string) => pw.run(id, () => guard.pool.query(NAMED));
-      await named(world.b.id);
-      expect((await count(() => named(world.b.id))).sent).toBe("PBEBDES");
-      expect((await count(() => named(world.a.id))).sent).toBe("Q PBEPBDES");
+      const sent = async (id: string, query: object | string) =>
+        (await count(() => pw.run(id, () => guard.pool.query(query as never)))).sent;
+      // The first statement of a connection follows the proof that its names are the guard's alone.
+      expect(await sent(world.b.id, TEXT)).toMatch(/PBDES Q PBEPBDES$/);
+      expect(await sent(world.a.id, TEXT)).toBe("BEPBDES");
+      for (const { id } of [world.b, world.a]) expect(await sent(id, TEXT)).toBe("BEBDES");
+      expect(await sent(world.b.id, NAMED)).toBe("BEPBDES");
+      expect(await sent(world.a.id, NAMED)).toBe("BEBDES");
+      await pw.run(world.a.id, () => guard.pool.query("set work_mem = '5MB'"));
+      // What was prepared went with the settings, when the connection was cleaned.
+      expect(await sent(world.b.id, TEXT)).toMatch(/PBEPBDES$/);
+      expect(await sent(world.b.id, TEXT)).toBe("BEBDES");
     } finally {
       await pw.close();
     }

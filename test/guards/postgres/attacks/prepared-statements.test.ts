@@ -19,15 +19,15 @@ const REPLACED = [
 ];
 
 for (const seal of SEALS) {
-  for (const namedStatements of [false, true]) {
-    const kept = namedStatements ? "kept" : "dropped";
+  for (const preparedStatements of [false, true]) {
+    const kept = preparedStatements ? "kept" : "dropped";
     describeEngine(
       "postgres",
       `prepared statements with names ${kept}, under the ${seal} seal`,
       () => {
         let world: World;
         beforeAll(async () => {
-          world = await raidedWorld(seal, { guard: { namedStatements } });
+          world = await raidedWorld(seal, { guard: { preparedStatements } });
         });
         afterAll(() => world.close());
 

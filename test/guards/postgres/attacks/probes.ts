@@ -132,11 +132,34 @@ const answersOutOfStep: Probe = async (world) => {
 const replacedName: Probe = async (world) => {
   const own = { name: "by-id", text: "select note from orders where id = $1", values: [1] };
   const look = async (run: typeof inB) => run(world, () => answer(world.pool.query(own)));
-  await look(inA);
-  await look(inB);
-  await raid(world, `deallocate all; prepare "by-id" (int) as select 'caught ' || $1 as note`);
+  // Twice each: a statement is there to be replaced once it is known.
+  for (const run of [inA, inB, inA, inB]) await look(run);
+  const listed = await inA(world, () =>
+    answer(world.pool.query("select name from pg_prepared_statements")),
+  );
+  const names = Array.isArray(listed) ? listed.map(({ name }) => String(name)) : [];
+  for (let n = 0; n < 10; n += 1) names.push(`statement-${n}`);
+  const plant = ["deallocate all"];
+  for (const name of new Set(["by-id", ...names])) {
+    plant.push(`prepare "${name}" (bytea) as select 'caught ' || encode($1, 'hex') as note`);
+  }
+  await raid(world, plant.join("; "));
   const seen = JSON.stringify(await look(inB));
-  return seen === '[{"note":"b1"}]' ? [] : [`B's named statement gave ${seen}`];
+  return seen === '[{"note":"b1"}]' ? [] : [`B's prepared statement gave ${seen}`];
+};
+
+const changedMeaning: Probe = async (world) => {
+  const text = "select (1 = null) is null as unknown";
+  await inA(world, async () => {
+    const client = await world.pool.connect();
+    await client.query("begin");
+    await client.query("set local transform_null_equals = on");
+    for (let n = 0; n < 3; n += 1) await client.query(text);
+    await client.query("commit");
+    client.release();
+  });
+  const seen = JSON.stringify(await inB(world, () => answer(world.pool.query(text))));
+  return seen === '[{"unknown":true}]' ? [] : [`B's statement meant what A had set: ${seen}`];
 };
 
 /** What one tenant leaves where the other can find it. */
@@ -212,6 +235,7 @@ export const PROBES = {
   heldCursor,
   answersOutOfStep,
   replacedName,
+  changedMeaning,
   disturbedStatement,
   watchedStatement,
   outlastedGrace,

@@ -4,15 +4,15 @@ import { ASKING, neighbourhood, strays, type Neighbour } from "./neighbourhood.j
 import { raidedWorld, SEALS, type World } from "./raid.js";
 
 for (const seal of SEALS) {
-  for (const namedStatements of [false, true]) {
+  for (const preparedStatements of [false, true]) {
     describeEngine(
       "postgres",
-      `a hundred tenants in a pool of two, under the ${seal} seal${namedStatements ? ", with named statements" : ""}`,
+      `a hundred tenants in a pool of two, under the ${seal} seal${preparedStatements ? ", with named statements" : ""}`,
       () => {
         let world: World;
         let neighbours: Neighbour[];
         beforeAll(async () => {
-          world = await raidedWorld(seal, { max: 2, guard: { namedStatements } });
+          world = await raidedWorld(seal, { max: 2, guard: { preparedStatements } });
           neighbours = await neighbourhood(world, 100);
         });
         afterAll(() => world.close());
