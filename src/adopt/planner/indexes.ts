@@ -1,0 +1,165 @@
+import { qualified, quoteIdentifier, quoteLiteral } from "../../guards/postgres/ddl/identifier.js";
+import type { Index, ObjectName, Table } from "../schema.js";
+import { label, type Adoptee, type Draft } from "./draft.js";
+import { createIndexSql, plainKeys, type IndexDraft } from "./index-sql.js";
+
+/** Builds, beside the running application, every index that the wall will need. */
+export function planIndexes(draft: Draft): void {
+  for (const adoptee of draft.adoptees.values()) {
+    const { table, column } = adoptee;
+    let leads = false;
+    for (const index of table.indexes) {
+      if (index.parent !== null || index.isExclusion) continue;
+      if (!index.isValid && table.kind !== "partitioned") {
+        refuseInvalid(draft, table, index);
+        continue;
+      }
+      if (index.keys[0]?.column === column) leads = true;
+      if (!index.isUnique || index.keys.some((key) => key.column === column)) continue;
+      leads ||= index.predicate === null;
+      if (index.isPrimary && adoptee.keepsKey) addKey(draft, adoptee, index);
+      else replace(draft, adoptee, index);
+    }
+    if (!leads && table.partitionOf === null) addLead(draft, adoptee);
+  }
+}
+
+function refuseInvalid(draft: Draft, table: Table, index: Index): void {
+  draft.obstacle({
+    code: "invalid-index",
+    object: label({ schema: table.schema, name: index.name }),
+    why: "The index is invalid, as an interrupted CREATE INDEX CONCURRENTLY leaves it, so it guards nothing.",
+    remedy: `Drop it, or run reindex index concurrently ${qualified({ schema: table.schema, name: index.name })}.`,
+    acknowledgeable: false,
+  });
+}
+
+// Behind foreign keys that name the tenant; the primary key stays, for upserts on it.
+function addKey(draft: Draft, adoptee: Adoptee, index: Index): void {
+  const { table, column } = adoptee;
+  const columns = index.keys.map((key) => key.column as string);
+  const wanted = [table.name, column, ...columns, "key"].join("_");
+  const name = draft.names.relation(table.schema, wanted);
+  build(draft, adoptee, `${label(table)}/key`, `Index ${label(table)} by its tenant and key`, {
+    name,
+    column,
+    like: plainKeys(columns),
+    unique: true,
+  });
+}
+
+function addLead(draft: Draft, adoptee: Adoptee): void {
+  const { table, column } = adoptee;
+  const name = draft.names.relation(table.schema, `${table.name}_${column}_idx`);
+  build(draft, adoptee, `${label(table)}/lead`, `Index ${label(table)} by its tenant`, {
+    name,
+    column,
+    like: plainKeys([]),
+    unique: false,
+  });
+}
+
+function replace(draft: Draft, adoptee: Adoptee, former: Index): void {
+  const { table, column } = adoptee;
+  const name = draft.names.relation(table.schema, `partywall_${former.name}`);
+  const title = `Build ${former.name} of ${label(table)} anew with its tenant`;
+  const parts = { name, column, like: former, unique: true };
+  const isAdopting = table.kind === "partitioned" && former.constraint !== null;
+  const id = `${label(table)}/index/${former.name}`;
+  const made = isAdopting
+    ? buildLeaves(draft, adoptee, former.name, title, parts)
+    : build(draft, adoptee, id, title, parts);
+  draft.replacements.push({ adoptee, former, name, parts: made, isAdopting });
+}
+
+type Parts = Pick<IndexDraft, "name" | "column" | "like" | "unique">;
+
+/** The names of the partitions' indexes, by partition. */
+type Made = ReadonlyMap<string, string>;
+
+function build(draft: Draft, { table }: Adoptee, id: string, title: string, parts: Parts): Made {
+  const made = new Map<string, string>();
+  if (table.kind === "partitioned") buildPartitioned(draft, table, id, title, parts, made);
+  else buildOne(draft, table, id, title, parts);
+  return made;
+}
+
+function buildOne(draft: Draft, on: Table, id: string, title: string, parts: Parts): void {
+  const own = { schema: on.schema, name: parts.name };
+  draft.step({
+    id,
+    phase: "expand",
+    title,
+    sql: [createIndexSql({ ...parts, on, concurrently: true })],
+    transaction: false,
+    locks: [{ table: qualified(on), mode: "SHARE UPDATE EXCLUSIVE" }],
+    // Read twice, and waited for in between.
+    bytes: 2 * on.bytes,
+    done: isValidSql(own),
+    repair: [`drop index concurrently if exists ${qualified(own)}`],
+    down: [`drop index concurrently if exists ${qualified(own)}`],
+  });
+}
+
+function isValidSql(index: ObjectName): string {
+  return `select exists (select from pg_catalog.pg_index where indexrelid = pg_catalog.to_regclass(${quoteLiteral(qualified(index))}) and indisvalid) as done`;
+}
+
+// Partition by partition, then attached to one on the parent, which is valid once all are.
+function buildPartitioned(
+  draft: Draft,
+  table: Table,
+  id: string,
+  title: string,
+  parts: Parts,
+  made: Map<string, string>,
+): void {
+  const own = { schema: table.schema, name: parts.name };
+  draft.step({
+    id,
+    phase: "expand",
+    title: `${title}: the partitioned table`,
+    sql: [createIndexSql({ ...parts, on: table, concurrently: false, only: true })],
+    locks: [{ table: qualified(table), mode: "SHARE" }],
+    down: [`drop index if exists ${qualified(own)}`],
+  });
+  for (const partition of draft.partitionsOf(table)) {
+    const name = draft.names.relation(partition.schema, `${partition.name}_${parts.name}`);
+    made.set(label(partition), name);
+    const below = `${id}/${label(partition)}`;
+    const what = `${title}: partition ${label(partition)}`;
+    if (partition.kind === "partitioned") {
+      buildPartitioned(draft, partition, below, title, { ...parts, name }, made);
+    } else {
+      buildOne(draft, partition, below, what, { ...parts, name });
+    }
+    draft.step({
+      id: `${below}/attach`,
+      phase: "expand",
+      title: `${what}, attached`,
+      sql: [
+        `alter index ${qualified(own)} attach partition ${quoteIdentifier(partition.schema)}.${quoteIdentifier(name)}`,
+      ],
+      locks: [{ table: qualified(partition), mode: "ACCESS SHARE" }],
+      // It goes with the parent's.
+      down: [],
+    });
+  }
+}
+
+function buildLeaves(
+  draft: Draft,
+  { table }: Adoptee,
+  former: string,
+  title: string,
+  parts: Parts,
+): Made {
+  const leaves = new Map<string, string>();
+  for (const leaf of draft.leavesOf(table)) {
+    const name = draft.names.relation(leaf.schema, `partywall_${leaf.name}_${former}`);
+    leaves.set(label(leaf), name);
+    const id = `${label(table)}/index/${former}/${label(leaf)}`;
+    buildOne(draft, leaf, id, `${title}: partition ${label(leaf)}`, { ...parts, name });
+  }
+  return leaves;
+}

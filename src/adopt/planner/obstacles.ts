@@ -1,0 +1,111 @@
+import type { Table } from "../schema.js";
+import { label, primaryKey, type Draft } from "./draft.js";
+
+const TYPES: Record<string, RegExp> = {
+  uuid: /^uuid$/,
+  bigint: /^bigint$/,
+  text: /^(?:text|character varying(?:\(\d+\))?)$/,
+};
+
+/** Finds what the plan cannot answer for, before anything is changed. */
+export function findObstacles(draft: Draft): void {
+  for (const adoptee of draft.adoptees.values()) {
+    const { table, former, column } = adoptee;
+    if (table.kind === "foreign") {
+      draft.obstacle({
+        code: "foreign-table",
+        object: label(table),
+        why: "PostgreSQL has no row security on foreign tables.",
+        remedy:
+          "Declare it unmanaged and keep the application's login away from it, or guard it where it lives.",
+        acknowledgeable: false,
+      });
+    }
+    if (former !== undefined && TYPES[draft.type]?.test(former.type) !== true) {
+      draft.obstacle({
+        code: "tenant-column-type",
+        object: `${label(table)}.${column}`,
+        why: `The tenant column is of type ${former.type}, and the tenants' ids here are ${draft.type}.`,
+        remedy: `Alter it to ${draft.type}, or set tenantType; a tenant column is uuid, bigint, text or varchar.`,
+        acknowledgeable: false,
+      });
+    }
+    findRules(draft, table);
+    findRestrictive(draft, table);
+  }
+  findReferences(draft);
+  findDefiners(draft);
+}
+
+function findRules(draft: Draft, table: Table): void {
+  for (const rule of table.rules) {
+    draft.obstacle({
+      code: "rule",
+      object: `${label(table)}.${rule.name}`,
+      why: "What a rule does runs with the rights of the table's owner, and under that role's policies.",
+      remedy: "Replace it by a trigger. Acknowledged, it stays as it is.",
+      acknowledgeable: true,
+    });
+  }
+}
+
+function findRestrictive(draft: Draft, table: Table): void {
+  if (table.policies.length === 0) return;
+  if (table.rowSecurity !== "off") {
+    draft.notice(
+      "policy",
+      label(table),
+      "Its own policies stay. What its permissive ones let through the application's login is kept by restrictive ones beside the wall's.",
+    );
+    return;
+  }
+  draft.obstacle({
+    code: "policy",
+    object: label(table),
+    why: "The table has policies but row security is off, so they would come into force with the wall.",
+    remedy: "Drop them, or acknowledge that they come into force.",
+    acknowledgeable: true,
+  });
+}
+
+function findReferences(draft: Draft): void {
+  for (const table of draft.schema.tables) {
+    if (draft.adoptee(table) !== undefined) continue;
+    for (const key of table.foreignKeys) {
+      const target = draft.adoptee(key.references);
+      if (target === undefined || key.isInherited) continue;
+      const isKey = primaryKey(target.table)?.keys.every(
+        (part, at) => part.column === key.referencedColumns[at],
+      );
+      if (target.keepsKey && isKey === true) {
+        draft.notice(
+          "foreign-key",
+          `${label(table)}.${key.name}`,
+          `A table that is no tenant's points at rows of ${label(target.table)}; whoever reads it learns their ids.`,
+        );
+        continue;
+      }
+      draft.obstacle({
+        code: "foreign-key",
+        object: `${label(table)}.${key.name}`,
+        why: `It points from a table that is no tenant's at a key of ${label(target.table)} that will be unique within a tenant only.`,
+        remedy: `Declare ${label(table)} a tenant table as well, or drop the foreign key.`,
+        acknowledgeable: false,
+      });
+    }
+  }
+}
+
+function findDefiners(draft: Draft): void {
+  for (const routine of draft.schema.routines) {
+    if (!routine.isSecurityDefiner || routine.extension !== null || routine.schema === "partywall")
+      continue;
+    draft.obstacle({
+      code: "security-definer",
+      object: routine.signature,
+      why: "A SECURITY DEFINER function runs with the rights and under the policies of its owner, whoever calls it.",
+      remedy: `Alter it to SECURITY INVOKER, or revoke EXECUTE on it from the application's login. Acknowledged, it stays as it is.`,
+      acknowledgeable: true,
+    });
+  }
+}

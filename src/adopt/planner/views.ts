@@ -1,0 +1,131 @@
+import { qualified, quoteIdentifier, quoteLiteral } from "../../guards/postgres/ddl/identifier.js";
+import type { ObjectName, View } from "../schema.js";
+import { label, primaryKey, type Adoptee, type Draft } from "./draft.js";
+import { groupedByTenant } from "./group-by.js";
+
+const same = (one: ObjectName, other: ObjectName) =>
+  one.schema === other.schema && one.name === other.name;
+
+/** Whether a view shows rows of tenant tables, itself or through other views. */
+export function showsTenants(draft: Draft, view: View): boolean {
+  return view.reads.some((read) => {
+    if (draft.adoptee(read) !== undefined) return true;
+    const below = draft.schema.views.find((other) => same(other, read));
+    return below !== undefined && below !== view && showsTenants(draft, below);
+  });
+}
+
+/** Views that stand on one of these constraints, and those that read them, in the order of their making. */
+function standingOn(
+  draft: Draft,
+  { table }: Adoptee,
+  constraints: readonly string[],
+): readonly View[] {
+  const standing: View[] = [];
+  for (const view of draft.schema.views) {
+    const stands = view.constraints.some(
+      (constraint) => same(constraint.table, table) && constraints.includes(constraint.name),
+    );
+    const reads = view.reads.some((read) => standing.some((below) => same(below, read)));
+    if (stands || reads) standing.push(view);
+  }
+  return standing;
+}
+
+/**
+ * The statements that take away the views which stand on constraints about to be dropped, and make them anew: a
+ * GROUP BY of the primary key alone no longer determines the row's other columns once the key has the tenant in it.
+ */
+export function recreatedViews(
+  draft: Draft,
+  adoptee: Adoptee,
+  constraints: readonly string[],
+): { readonly drop: readonly string[]; readonly create: readonly string[] } {
+  const views = standingOn(draft, adoptee, constraints);
+  const key = primaryKey(adoptee.table)?.keys.map(({ column }) => column as string) ?? [];
+  const create = views.flatMap((view) => {
+    const stands = view.constraints.some((constraint) => same(constraint.table, adoptee.table));
+    const definition = stands
+      ? groupedByTenant(view.definition, { table: adoptee.table, key, column: adoptee.column })
+      : view.definition;
+    if (definition === undefined) {
+      draft.obstacle({
+        code: "view-group-by",
+        object: label(view),
+        why: `The view groups by the primary key of ${label(adoptee.table)} in a way that cannot be extended by the tenant without reading it.`,
+        remedy:
+          "Name every selected column in its GROUP BY, or drop it and make it anew afterwards.",
+        acknowledgeable: false,
+      });
+      return [];
+    }
+    return createViewSql(view, definition);
+  });
+  const drop = views.toReversed().map((view) => `drop ${kindOf(view)} ${qualified(view)}`);
+  return { drop, create };
+}
+
+const kindOf = (view: View) => (view.isMaterialized ? "materialized view" : "view");
+
+function createViewSql(view: View, definition: string): string[] {
+  const sql = qualified(view);
+  const kind = kindOf(view);
+  const options = view.options.length > 0 ? ` with (${view.options.join(", ")})` : "";
+  const columns = view.columns.map(quoteIdentifier).join(", ");
+  return [
+    `create ${kind} ${sql} (${columns})${options} as ${definition.replace(/;\s*$/, "")}`,
+    `alter ${kind} ${sql} owner to ${quoteIdentifier(view.owner)}`,
+    ...view.defaults.map(
+      ({ column, expression }) =>
+        `alter view ${sql} alter column ${quoteIdentifier(column)} set default ${expression}`,
+    ),
+    ...view.indexes,
+    ...view.rules,
+    ...view.triggers,
+    ...(view.comment === null
+      ? []
+      : [`comment on ${kind} ${sql} is ${quoteLiteral(view.comment)}`]),
+    ...view.columnComments.map(
+      ({ column, comment }) =>
+        `comment on column ${sql}.${quoteIdentifier(column)} is ${quoteLiteral(comment)}`,
+    ),
+    ...view.grants,
+  ];
+}
+
+/** Has every view that shows tenants' rows read with the rights, and under the policies, of whoever asks. */
+export function planViews(draft: Draft): void {
+  const { app, system } = draft.options.roles;
+  const logins = `${quoteIdentifier(app)}, ${quoteIdentifier(system)}`;
+  for (const view of draft.schema.views) {
+    if (view.extension !== null || !showsTenants(draft, view)) continue;
+    if (view.isMaterialized) {
+      draft.obstacle({
+        code: "materialized-view",
+        object: label(view),
+        why: "A materialised view holds the rows of all tenants, and no policy applies to it.",
+        remedy: `Replace it by a view or by a table with the tenant's column. Acknowledged, it stays and the application's login loses every right to it.`,
+        acknowledgeable: true,
+      });
+      draft.step({
+        id: `${label(view)}/view`,
+        phase: "enforce",
+        title: `Take the materialised view ${label(view)} from the application's login`,
+        sql: [`revoke all on ${qualified(view)} from public, ${quoteIdentifier(app)}`],
+      });
+      continue;
+    }
+    const sql = qualified(view);
+    draft.step({
+      id: `${label(view)}/view`,
+      phase: "enforce",
+      title: `Have the view ${label(view)} read under the policies of whoever asks`,
+      sql: [
+        `alter view ${sql} set (security_invoker = true)`,
+        `revoke all on ${sql} from public, ${quoteIdentifier(app)}`,
+        `grant select, insert, update, delete on ${sql} to ${logins}`,
+      ],
+      locks: [{ table: sql, mode: "ACCESS EXCLUSIVE" }],
+    });
+  }
+}

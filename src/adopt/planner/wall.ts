@@ -1,0 +1,113 @@
+import { qualified, quoteIdentifier } from "../../guards/postgres/ddl/identifier.js";
+import { sharedTableSql, tableSql } from "../../guards/postgres/ddl/policies.js";
+import type { WallRoles } from "../../guards/postgres/ddl/roles.js";
+import type { WallPlan } from "../../guards/postgres/index.js";
+import type { ObjectName, Table } from "../schema.js";
+import { unassignSql } from "./columns.js";
+import { label, type Adoptee, type Draft } from "./draft.js";
+import { keptPoliciesSql } from "./kept-policies.js";
+
+/** Creates the schema `partywall` with the seal, which policies and defaults call. */
+export function planSeal(draft: Draft, wall: WallPlan): void {
+  draft.step({
+    id: "seal",
+    phase: "enforce",
+    title: "Create the seal: the functions that tell the database whose transaction it is",
+    sql: wall.statements,
+  });
+}
+
+/** Puts each table behind the wall: the default that stamps, the policies, the rights. */
+export function planWalls(draft: Draft, roles: WallRoles): void {
+  for (const adoptee of draft.adoptees.values()) {
+    if (adoptee.table.partitionOf !== null) continue;
+    const { table } = adoptee;
+    const family = [adoptee, ...descendants(draft, table)];
+    draft.step({
+      id: `${label(table)}/wall`,
+      phase: "enforce",
+      title: `Put ${label(table)} behind the wall`,
+      sql: [
+        ...family.flatMap((member) => wallSql(draft, member, roles)),
+        ...unassignSql(adoptee),
+        ...keptPoliciesSql(adoptee, roles.app),
+      ],
+      locks: family.map((member) => ({ table: member.sql, mode: "ACCESS EXCLUSIVE" as const })),
+    });
+  }
+}
+
+function descendants(draft: Draft, table: ObjectName): Adoptee[] {
+  return draft.partitionsOf(table).flatMap((partition) => {
+    const adoptee = draft.adoptee(partition);
+    return [...(adoptee ? [adoptee] : []), ...descendants(draft, partition)];
+  });
+}
+
+function wallSql(draft: Draft, { table, column }: Adoptee, roles: WallRoles): string[] {
+  const target = {
+    table: { schema: table.schema, name: table.name },
+    column,
+    type: draft.type,
+    serials: [],
+    // Every index that is needed has been built beside the running application.
+    indexed: true,
+    partition: table.partitionOf !== null,
+  };
+  return [...tableSql(target, roles), ...sequenceSql(table, roles)];
+}
+
+// An identity column needs no right on its sequence; a default that calls one does, whoever owns it.
+function sequenceSql(table: Table, roles: WallRoles): string[] {
+  const app = quoteIdentifier(roles.app);
+  return table.columns.flatMap(({ sequence, identity }) =>
+    sequence === null || identity !== null
+      ? []
+      : [
+          `revoke all on sequence ${qualified(sequence)} from public, ${app}`,
+          `grant usage on sequence ${qualified(sequence)} to ${app}, ${quoteIdentifier(roles.system)}`,
+        ],
+  );
+}
+
+/** Opens the shared tables to every scope. */
+export function planShared(
+  draft: Draft,
+  shared: readonly { readonly table: Table; readonly writable: boolean }[],
+  roles: WallRoles,
+): void {
+  for (const { table, writable } of shared) {
+    draft.step({
+      id: `${label(table)}/shared`,
+      phase: "enforce",
+      title: `Open ${label(table)} to every scope, ${writable ? "also to be written" : "to be read"}`,
+      sql: [
+        ...sharedTableSql(table, roles, writable),
+        ...(writable ? sequenceSql(table, roles) : []),
+      ],
+    });
+  }
+}
+
+/** Gives the logins their way into the schemas, and takes from the application's what could pass the wall. */
+export function planPrivileges(draft: Draft, wall: WallPlan, roles: WallRoles): void {
+  const logins = `${quoteIdentifier(roles.app)}, ${quoteIdentifier(roles.system)}`;
+  const schemas = new Set(draft.schema.tables.map(({ schema }) => schema));
+  draft.step({
+    id: "schemas",
+    phase: "enforce",
+    title: "Let the logins into the schemas",
+    sql: [...schemas].map(
+      (schema) => `grant usage on schema ${quoteIdentifier(schema)} to ${logins}`,
+    ),
+  });
+  for (const { code, sql, otherwise } of wall.privileges) {
+    draft.step({
+      id: `privilege/${code}`,
+      phase: "enforce",
+      title: `Take a right from the application's login (${code}); with it, ${otherwise}`,
+      sql: [sql],
+      mayBeRefused: true,
+    });
+  }
+}
