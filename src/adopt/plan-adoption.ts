@@ -4,12 +4,14 @@ import type { TenantType } from "../guards/postgres/ddl/seal-sql.js";
 import type { AdoptOptions } from "./options.js";
 import type { AdoptionPlan, TablePlan } from "./plan.js";
 import { assertNamedTables, choiceOf, findAdoptees } from "./planner/adoptees.js";
-import { planBackfill, planColumns, planSequences } from "./planner/columns.js";
+import { planBackfill, planColumns } from "./planner/columns.js";
 import { Draft, primaryKey } from "./planner/draft.js";
+import { findDependents } from "./planner/dependents.js";
 import { planExclusions } from "./planner/exclusions.js";
 import { planForeignKeys, swapForeignKeys } from "./planner/foreign-keys.js";
 import { planIndexes } from "./planner/indexes.js";
 import { findObstacles } from "./planner/obstacles.js";
+import { planSequences } from "./planner/sequences.js";
 import { swapIndexes } from "./planner/swaps.js";
 import { planViews } from "./planner/views.js";
 import { planPrivileges, planSeal, planShared, planWalls } from "./planner/wall.js";
@@ -80,6 +82,7 @@ export async function planAdoption(
       : [];
   });
   planShared(draft, shared, roles);
+  await findDependents(client, draft);
   planPrivileges(draft, wall, roles);
   return {
     options,

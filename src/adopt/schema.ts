@@ -174,6 +174,8 @@ export interface View extends ObjectName {
   readonly columns: readonly string[];
   /** Tables and views that it reads. */
   readonly reads: readonly ObjectName[];
+  /** What stands on it and is no view, such as a routine or a policy, in words: while it does, the view cannot be dropped. */
+  readonly dependents: readonly string[];
   /** Constraints it stands on: a GROUP BY of a primary key makes the view depend on it. */
   readonly constraints: readonly { readonly table: ObjectName; readonly name: string }[];
   readonly comment: string | null;

@@ -1,7 +1,7 @@
 import { quoteIdentifier, quoteLiteral } from "../../guards/postgres/ddl/identifier.js";
 import type { TenantType } from "../../guards/postgres/ddl/seal-sql.js";
 import { fittingName } from "./names.js";
-import { columnList, label, primaryKey, type Adoptee, type Draft } from "./draft.js";
+import { label, primaryKey, type Adoptee, type Draft } from "./draft.js";
 
 const SQL_TYPES: Record<TenantType, string> = { uuid: "uuid", bigint: "bigint", text: "text" };
 
@@ -20,6 +20,13 @@ function comesWithParent(draft: Draft, { table }: Adoptee): boolean {
 export function planColumns(draft: Draft): void {
   for (const adoptee of draft.adoptees.values()) {
     if (comesWithParent(draft, adoptee)) continue;
+    if (adoptee.former !== undefined) {
+      draft.notice(
+        "existing-column",
+        `${label(adoptee.table)}.${adoptee.column}`,
+        "The column is there already, and its values are taken for the ids of tenants: each must be in the registry.",
+      );
+    }
     if (adoptee.former === undefined) addColumn(draft, adoptee);
     else if (!adoptee.former.notNull && adoptee.former.default === null && !adoptee.choice.assign) {
       setDefault(draft, adoptee);
@@ -157,25 +164,4 @@ function demandTenant(draft: Draft, { table, sql, column, former }: Adoptee): vo
       down: [`alter table ${sql} alter column ${name} drop not null`],
     }),
   });
-}
-
-/** Moves sequences above what their columns hold, so that no tenant is given a number that is there. */
-export function planSequences(draft: Draft): void {
-  for (const { table, sql } of draft.adoptees.values()) {
-    if (table.partitionOf !== null) continue;
-    for (const { name, sequence } of table.columns) {
-      if (sequence === null) continue;
-      const own = `${quoteIdentifier(sequence.schema)}.${quoteIdentifier(sequence.name)}`;
-      draft.step({
-        id: `${label(table)}/sequence/${name}`,
-        phase: "backfill",
-        title: `Move ${label(sequence)} above the highest ${name} of ${label(table)}`,
-        sql: [
-          `select pg_catalog.setval(${quoteLiteral(own)}::pg_catalog.regclass, highest) from (select pg_catalog.max(${columnList([name])})::bigint as highest from ${sql}) t, (select last_value, is_called from ${own}) s where highest > last_value or (highest = last_value and not is_called)`,
-        ],
-        bytes: 0,
-        down: [],
-      });
-    }
-  }
 }

@@ -9,7 +9,7 @@ const EXTENSIONS: Record<string, string> = { gist: "btree_gist" };
 export function planExclusions(draft: Draft): void {
   for (const adoptee of draft.adoptees.values()) {
     for (const former of adoptee.table.indexes) {
-      if (!former.isExclusion || former.parent !== null) continue;
+      if (!former.isExclusion || former.isUnique || former.parent !== null) continue;
       if (former.keys.some(({ column }) => column === adoptee.column)) continue;
       if (isPossible(draft, adoptee, former)) exclude(draft, adoptee, former);
     }

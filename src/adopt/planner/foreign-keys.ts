@@ -68,6 +68,9 @@ function refuseUpdates(draft: Draft, { adoptee: { table }, former }: Successor):
   });
 }
 
+// From PostgreSQL 18 on.
+const isEnforced = ({ definition: text }: ForeignKey) => !/\bNOT ENFORCED\b/.test(text);
+
 /** The new key's definition; `columns` apart from the tenant's are what the actions may touch. */
 function definition({ adoptee, target, former }: Successor, columns: readonly string[]): string {
   const set = former.onDelete === "set null" || former.onDelete === "set default";
@@ -80,6 +83,7 @@ function definition({ adoptee, target, former }: Successor, columns: readonly st
     `on update ${onUpdate}`,
     ...(former.deferrable ? ["deferrable"] : []),
     ...(former.deferred ? ["initially deferred"] : []),
+    ...(isEnforced(former) ? [] : ["not enforced"]),
   ].join(" ");
 }
 
@@ -98,25 +102,29 @@ function keySteps(draft: Draft, successor: Successor, name: string, phase: Phase
     id: holder === table ? id : `${id}/${label(holder)}`,
     phase,
     title: `${title}: new rows${holder === table ? "" : ` in ${label(holder)}`}`,
-    sql: [`alter table ${qualified(holder)} add constraint ${quoted} ${what} not valid`],
+    sql: [
+      `alter table ${qualified(holder)} add constraint ${quoted} ${what}${isEnforced(former) ? " not valid" : ""}`,
+    ],
     transaction: true,
     bytes: 0,
     locks: [lock(qualified(holder)), lock(target.sql)],
     ...(phase === "backfill" && { down: [drop(qualified(holder))] }),
   }));
-  const validate: Step[] = (former.isValidated ? holders : []).map((holder) => ({
-    id: holder === table ? `${id}/validate` : `${id}/${label(holder)}/validate`,
-    phase,
-    title: `${title}: the rows that are there${holder === table ? "" : ` in ${label(holder)}`}`,
-    sql: [`alter table ${qualified(holder)} validate constraint ${quoted}`],
-    transaction: true,
-    bytes: holder.bytes,
-    locks: [
-      { table: qualified(holder), mode: "SHARE UPDATE EXCLUSIVE" },
-      { table: target.sql, mode: "ROW SHARE" },
-    ],
-    ...(phase === "backfill" && { down: [] }),
-  }));
+  const validate: Step[] = (former.isValidated && isEnforced(former) ? holders : []).map(
+    (holder) => ({
+      id: holder === table ? `${id}/validate` : `${id}/${label(holder)}/validate`,
+      phase,
+      title: `${title}: the rows that are there${holder === table ? "" : ` in ${label(holder)}`}`,
+      sql: [`alter table ${qualified(holder)} validate constraint ${quoted}`],
+      transaction: true,
+      bytes: holder.bytes,
+      locks: [
+        { table: qualified(holder), mode: "SHARE UPDATE EXCLUSIVE" },
+        { table: target.sql, mode: "ROW SHARE" },
+      ],
+      ...(phase === "backfill" && { down: [] }),
+    }),
+  );
   // A partitioned table takes no unchecked key, but one that all its partitions have it need not check again.
   const whole: Step[] =
     table.kind === "partitioned"

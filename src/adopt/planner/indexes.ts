@@ -62,6 +62,12 @@ function addLead(draft: Draft, adoptee: Adoptee): void {
 function replace(draft: Draft, adoptee: Adoptee, former: Index): void {
   const { table, column } = adoptee;
   const name = draft.names.relation(table.schema, `partywall_${former.name}`);
+  const columns = former.keys.map(({ definition }) => definition).join(", ");
+  draft.notice(
+    "unique-key",
+    label({ schema: table.schema, name: former.name }),
+    `It becomes unique within a tenant: an ON CONFLICT (${columns}) on ${label(table)} must then name ${column} as well.`,
+  );
   const title = `Build ${former.name} of ${label(table)} anew with its tenant`;
   const parts = { name, column, like: former, unique: true };
   const isAdopting = table.kind === "partitioned" && former.constraint !== null;

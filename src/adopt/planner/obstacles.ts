@@ -30,11 +30,36 @@ export function findObstacles(draft: Draft): void {
         acknowledgeable: false,
       });
     }
+    findTemporal(draft, table);
     findRules(draft, table);
     findRestrictive(draft, table);
   }
   findReferences(draft);
   findDefiners(draft);
+  for (const name of draft.schema.publicationsOfAll) {
+    draft.notice(
+      "publication",
+      name,
+      "It publishes every table: its subscribers get the rows of all tenants.",
+    );
+  }
+}
+
+function findTemporal(draft: Draft, table: Table): void {
+  const keys = [
+    ...table.indexes.filter((index) => index.isExclusion && (index.isPrimary || index.isUnique)),
+    ...table.foreignKeys.filter(({ definition }) => /\bPERIOD\b/.test(definition)),
+  ];
+  for (const { name } of keys) {
+    draft.obstacle({
+      code: "temporal-key",
+      object: `${label(table)}.${name}`,
+      why: "A key over a period (WITHOUT OVERLAPS, PERIOD) cannot be built beside the running application.",
+      remedy:
+        "Make it name the tenant in a migration of your own, or replace it by an exclusion constraint.",
+      acknowledgeable: false,
+    });
+  }
 }
 
 function findRules(draft: Draft, table: Table): void {

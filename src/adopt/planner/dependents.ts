@@ -1,0 +1,38 @@
+import type { SqlClient } from "../../guards/postgres/index.js";
+import { label, type Draft } from "./draft.js";
+
+// Foreign keys and views are taken away and made anew; what else stands on a key would stop its swap half-way.
+const DEPENDENTS = `
+select t.id as label, c.conname as name, pg_catalog.pg_describe_object(d.classid, d.objid, d.objsubid) as dependent
+from pg_catalog.jsonb_to_recordset($1::jsonb) as t (id text, schema text, name text, constraints jsonb)
+join pg_catalog.pg_namespace n on n.nspname = t.schema
+join pg_catalog.pg_class r on r.relnamespace = n.oid and r.relname = t.name
+join pg_catalog.pg_constraint c on c.conrelid = r.oid and t.constraints ? c.conname
+join pg_catalog.pg_depend d on d.refclassid = 'pg_catalog.pg_constraint'::pg_catalog.regclass and d.refobjid = c.oid
+where d.deptype = 'n' and d.classid not in ('pg_catalog.pg_constraint'::pg_catalog.regclass, 'pg_catalog.pg_rewrite'::pg_catalog.regclass)`;
+
+/** Finds what else stands on a constraint that is to be replaced, such as the body of an SQL function. */
+export async function findDependents(client: SqlClient, draft: Draft): Promise<void> {
+  const tables = [...draft.adoptees.values()].flatMap((adoptee) => {
+    const { table } = adoptee;
+    const constraints = draft.replacements.flatMap((replacement) =>
+      replacement.adoptee === adoptee ? (replacement.former.constraint?.name ?? []) : [],
+    );
+    return constraints.length === 0
+      ? []
+      : [{ id: label(table), schema: table.schema, name: table.name, constraints }];
+  });
+  if (tables.length === 0) return;
+  const { rows } = await client.query(DEPENDENTS, [JSON.stringify(tables)]);
+  for (const row of rows) {
+    const { label: table, name, dependent } = row as Record<"label" | "name" | "dependent", string>;
+    draft.obstacle({
+      code: "dependent",
+      object: `${table}.${name}`,
+      why: `The ${dependent} stands on the constraint, which is replaced by one with the tenant in it.`,
+      remedy:
+        "Drop it first and make it anew afterwards; a GROUP BY of the key alone then names the tenant as well.",
+      acknowledgeable: false,
+    });
+  }
+}
