@@ -1,5 +1,5 @@
 /** Something with the oids of what has to be there before it. */
-export interface Needing {
+interface Needing {
   readonly oid: string;
   readonly needs: readonly string[];
 }

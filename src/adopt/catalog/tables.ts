@@ -3,7 +3,7 @@ import { extensionOf, relationName } from "./names.js";
 import type { ReadCatalog } from "./transaction.js";
 
 /** A table without what lies in other catalogues. */
-export type BareTable = Omit<
+type BareTable = Omit<
   Table,
   | "columns"
   | "indexes"

@@ -12,7 +12,7 @@ const grant = (name: string) =>
 export const viewGrants = (view: string, name: string): string => `array(
   select format('REVOKE ALL ON %s FROM %s', ${name}, ${GRANTEE})
   from pg_default_acl d, aclexplode(d.defaclacl) x
-  where d.defaclobjtype = 'r' and d.defaclnamespace in (0, ${view}.relnamespace) and x.grantee <> ${view}.relowner
+  where d.defaclobjtype = 'r' and d.defaclnamespace in (0, ${view}.relnamespace) and x.grantee not in (${view}.relowner, d.defaclrole)
   group by x.grantee order by 1
 ) || array(
   select ${grant(name)}

@@ -43,6 +43,13 @@ select v.oid::text as oid,
     'reads', coalesce((select json_agg(${relationName("t.oid")} order by tn.nspname, t.relname)
       from uses u join pg_class t on t.oid = u.relation join pg_namespace tn on tn.oid = t.relnamespace
       where u.view = v.oid and u.reads), '[]'),
+    'dependents', array(select distinct pg_describe_object(d.classid, d.objid, d.objsubid)
+      from pg_type y join pg_depend d on d.refclassid = 'pg_class'::regclass and d.refobjid = v.oid
+        or d.refclassid = 'pg_type'::regclass and d.refobjid in (y.oid, y.typarray)
+      where y.oid = v.reltype and d.deptype = 'n' and not exists (
+        select from pg_rewrite r join listed o on o.oid = r.ev_class
+        where d.classid = 'pg_rewrite'::regclass and r.oid = d.objid)
+      order by 1),
     'constraints', coalesce((
       select json_agg(json_build_object('table', ${relationName("con.conrelid")}, 'name', con.conname) order by con.oid)
       from pg_constraint con
@@ -59,16 +66,18 @@ select v.oid::text as oid,
     'rules', array(select s.sql
       from pg_rewrite r, lateral (values
         (1, rtrim(pg_get_ruledef(r.oid), ';')),
-        (2, format('COMMENT ON RULE %I ON %s IS %L', r.rulename, ${NAME}, obj_description(r.oid, 'pg_rewrite')))
+        (2, 'COMMENT ON RULE ' || quote_ident(r.rulename) || ' ON ' || ${NAME} || ' IS '
+          || quote_literal(obj_description(r.oid, 'pg_rewrite')))
       ) s(place, sql)
-      where r.ev_class = v.oid and r.ev_type <> '1' and (s.place = 1 or obj_description(r.oid, 'pg_rewrite') is not null)
+      where r.ev_class = v.oid and r.ev_type <> '1' and s.sql is not null
       order by r.rulename, s.place),
     'triggers', array(select s.sql
       from pg_trigger t, lateral (values
         (1, pg_get_triggerdef(t.oid)),
-        (2, format('COMMENT ON TRIGGER %I ON %s IS %L', t.tgname, ${NAME}, obj_description(t.oid, 'pg_trigger')))
+        (2, 'COMMENT ON TRIGGER ' || quote_ident(t.tgname) || ' ON ' || ${NAME} || ' IS '
+          || quote_literal(obj_description(t.oid, 'pg_trigger')))
       ) s(place, sql)
-      where t.tgrelid = v.oid and not t.tgisinternal and (s.place = 1 or obj_description(t.oid, 'pg_trigger') is not null)
+      where t.tgrelid = v.oid and not t.tgisinternal and s.sql is not null
       order by t.tgname, s.place),
     'defaults', coalesce((
       select json_agg(json_build_object('column', a.attname, 'expression', pg_get_expr(d.adbin, d.adrelid)) order by a.attnum)
@@ -76,14 +85,14 @@ select v.oid::text as oid,
       where d.adrelid = v.oid), '[]'),
     'indexes', array(select s.sql
       from pg_index i join pg_class c on c.oid = i.indexrelid left join pg_tablespace t on t.oid = c.reltablespace,
+      lateral (select format('%I.%I', n.nspname, c.relname) as name) x,
       lateral (values
-        (true, 1, pg_get_indexdef(c.oid)),
-        (t.oid is not null, 2, format('ALTER INDEX %I.%I SET TABLESPACE %I', n.nspname, c.relname, t.spcname)),
-        (i.indisclustered, 3, format('ALTER MATERIALIZED VIEW %s CLUSTER ON %I', ${NAME}, c.relname)),
-        (obj_description(c.oid, 'pg_class') is not null, 4,
-          format('COMMENT ON INDEX %I.%I IS %L', n.nspname, c.relname, obj_description(c.oid, 'pg_class')))
-      ) s(holds, place, sql)
-      where i.indrelid = v.oid and s.holds
+        (1, pg_get_indexdef(c.oid)),
+        (2, 'ALTER INDEX ' || x.name || ' SET TABLESPACE ' || quote_ident(t.spcname)),
+        (3, case when i.indisclustered then format('ALTER MATERIALIZED VIEW %s CLUSTER ON %I', ${NAME}, c.relname) end),
+        (4, 'COMMENT ON INDEX ' || x.name || ' IS ' || quote_literal(obj_description(c.oid, 'pg_class')))
+      ) s(place, sql)
+      where i.indrelid = v.oid and s.sql is not null
       order by c.relname, s.place)) as view
 from listed l join pg_class v on v.oid = l.oid join pg_namespace n on n.oid = v.relnamespace
 order by n.nspname, v.relname`;

@@ -77,7 +77,7 @@ function assignOnWrite(draft: Draft, adoptee: Adoptee, assign: string): void {
     phase: "expand",
     title: `Give new rows of ${label(table)} their tenant as they are written`,
     sql: [
-      `create function ${call}() returns trigger language plpgsql as $assign$
+      `create function ${call}() returns trigger language plpgsql set search_path = ${searchPath(draft)} as $assign$
 begin
   if new.${name} is null then
     new.${name} := (select (${assign}) from (select new.*) as ${quoteIdentifier(table.name)});
@@ -91,6 +91,10 @@ $assign$`,
     down: [`drop trigger if exists ${trigger} on ${sql}`, `drop function if exists ${call}()`],
   });
 }
+
+// The expression names tables as the application does, whoever writes the row.
+const searchPath = (draft: Draft) =>
+  [...(draft.options.schemas ?? ["public"]).map(quoteIdentifier), "pg_temp"].join(", ");
 
 /** What takes the trigger away again, once the database stamps rows by the scope's tenant. */
 export function unassignSql(adoptee: Adoptee): string[] {

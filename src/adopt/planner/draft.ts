@@ -146,7 +146,8 @@ export function isGlobal(
 ): boolean {
   const found = table.columns.find(({ name }) => name === column);
   if (found === undefined) return false;
-  if (found.type === "uuid" || found.identity !== null || found.sequence !== null) return true;
+  const isDrawn = found.identity !== null || (found.sequence !== null && found.default !== null);
+  if (found.type === "uuid" || isDrawn) return true;
   // A key that is another table's (one to one, or a join table's) is as unique as that.
   const path = `${label(table)}.${column}`;
   if (seen.includes(path)) return false;

@@ -49,7 +49,9 @@ function isPossible(draft: Draft, { table }: Adoptee, former: Index): boolean {
       id,
       phase: "expand",
       title: `Install ${extension}, which lets exclusion constraints compare tenants`,
-      sql: [`create extension if not exists ${quoteIdentifier(extension)}`],
+      sql: [
+        `create extension if not exists ${quoteIdentifier(extension)} schema ${quoteIdentifier(table.schema)}`,
+      ],
       // Whoever has come to use it meanwhile would lose it.
       down: [],
     });

@@ -68,9 +68,6 @@ function refuseUpdates(draft: Draft, { adoptee: { table }, former }: Successor):
   });
 }
 
-// From PostgreSQL 18 on.
-const isEnforced = ({ definition: text }: ForeignKey) => !/\bNOT ENFORCED\b/.test(text);
-
 /** The new key's definition; `columns` apart from the tenant's are what the actions may touch. */
 function definition({ adoptee, target, former }: Successor, columns: readonly string[]): string {
   const set = former.onDelete === "set null" || former.onDelete === "set default";
@@ -83,7 +80,7 @@ function definition({ adoptee, target, former }: Successor, columns: readonly st
     `on update ${onUpdate}`,
     ...(former.deferrable ? ["deferrable"] : []),
     ...(former.deferred ? ["initially deferred"] : []),
-    ...(isEnforced(former) ? [] : ["not enforced"]),
+    ...(former.isEnforced ? [] : ["not enforced"]),
   ].join(" ");
 }
 
@@ -103,14 +100,14 @@ function keySteps(draft: Draft, successor: Successor, name: string, phase: Phase
     phase,
     title: `${title}: new rows${holder === table ? "" : ` in ${label(holder)}`}`,
     sql: [
-      `alter table ${qualified(holder)} add constraint ${quoted} ${what}${isEnforced(former) ? " not valid" : ""}`,
+      `alter table ${qualified(holder)} add constraint ${quoted} ${what}${former.isEnforced ? " not valid" : ""}`,
     ],
     transaction: true,
     bytes: 0,
     locks: [lock(qualified(holder)), lock(target.sql)],
     ...(phase === "backfill" && { down: [drop(qualified(holder))] }),
   }));
-  const validate: Step[] = (former.isValidated && isEnforced(former) ? holders : []).map(
+  const validate: Step[] = (former.isValidated && former.isEnforced ? holders : []).map(
     (holder) => ({
       id: holder === table ? `${id}/validate` : `${id}/${label(holder)}/validate`,
       phase,

@@ -21,6 +21,15 @@ export function findObstacles(draft: Draft): void {
         acknowledgeable: false,
       });
     }
+    if (table.ofType !== null) {
+      draft.obstacle({
+        code: "typed-table",
+        object: label(table),
+        why: "PostgreSQL adds no column to a table that was created OF a type.",
+        remedy: `Run alter table ${adoptee.sql} not of.`,
+        acknowledgeable: false,
+      });
+    }
     if (former !== undefined && TYPES[draft.type]?.test(former.type) !== true) {
       draft.obstacle({
         code: "tenant-column-type",
@@ -47,8 +56,8 @@ export function findObstacles(draft: Draft): void {
 
 function findTemporal(draft: Draft, table: Table): void {
   const keys = [
-    ...table.indexes.filter((index) => index.isExclusion && (index.isPrimary || index.isUnique)),
-    ...table.foreignKeys.filter(({ definition }) => /\bPERIOD\b/.test(definition)),
+    ...table.indexes.filter((index) => index.constraint?.withoutOverlaps === true),
+    ...table.foreignKeys.filter((key) => key.hasPeriod),
   ];
   for (const { name } of keys) {
     draft.obstacle({
@@ -94,30 +103,36 @@ function findRestrictive(draft: Draft, table: Table): void {
 }
 
 function findReferences(draft: Draft): void {
-  for (const table of draft.schema.tables) {
-    if (draft.adoptee(table) !== undefined) continue;
-    for (const key of table.foreignKeys) {
-      const target = draft.adoptee(key.references);
-      if (target === undefined || key.isInherited) continue;
-      const isKey = primaryKey(target.table)?.keys.every(
-        (part, at) => part.column === key.referencedColumns[at],
+  const within = draft.schema.tables.flatMap((table) =>
+    draft.adoptee(table) === undefined
+      ? table.foreignKeys.map((foreignKey) => ({ table, foreignKey }))
+      : [],
+  );
+  for (const { table, foreignKey } of [...within, ...draft.schema.foreignKeysFromOutside]) {
+    const target = draft.adoptee(foreignKey.references);
+    if (target === undefined || foreignKey.isInherited) continue;
+    const key = primaryKey(target.table);
+    const isKey =
+      key?.keys.length === foreignKey.referencedColumns.length &&
+      key.keys.every(
+        ({ column }) => column !== null && foreignKey.referencedColumns.includes(column),
       );
-      if (target.keepsKey && isKey === true) {
-        draft.notice(
-          "foreign-key",
-          `${label(table)}.${key.name}`,
-          `A table that is no tenant's points at rows of ${label(target.table)}; whoever reads it learns their ids.`,
-        );
-        continue;
-      }
-      draft.obstacle({
-        code: "foreign-key",
-        object: `${label(table)}.${key.name}`,
-        why: `It points from a table that is no tenant's at a key of ${label(target.table)} that will be unique within a tenant only.`,
-        remedy: `Declare ${label(table)} a tenant table as well, or drop the foreign key.`,
-        acknowledgeable: false,
-      });
+    const object = `${label(table)}.${foreignKey.name}`;
+    if (target.keepsKey && isKey) {
+      draft.notice(
+        "foreign-key",
+        object,
+        `A table that is no tenant's points at rows of ${label(target.table)}; whoever reads it learns their ids.`,
+      );
+      continue;
     }
+    draft.obstacle({
+      code: "foreign-key",
+      object,
+      why: `It points from a table that is no tenant's at a key of ${label(target.table)} that will be unique within a tenant only.`,
+      remedy: `Declare ${label(table)} a tenant table as well, with its schema among those adopted, or drop the foreign key.`,
+      acknowledgeable: false,
+    });
   }
 }
 

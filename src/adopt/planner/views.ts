@@ -44,6 +44,7 @@ export function recreatedViews(
   const views = standingOn(draft, adoptee, constraints);
   const key = primaryKey(adoptee.table)?.keys.map(({ column }) => column as string) ?? [];
   const create = views.flatMap((view) => {
+    for (const dependent of view.dependents) refuseDependent(draft, view, dependent);
     const stands = view.constraints.some((constraint) => same(constraint.table, adoptee.table));
     const definition = stands
       ? groupedByTenant(view.definition, { table: adoptee.table, key, column: adoptee.column })
@@ -65,6 +66,16 @@ export function recreatedViews(
   return { drop, create };
 }
 
+function refuseDependent(draft: Draft, view: View, dependent: string): void {
+  draft.obstacle({
+    code: "dependent",
+    object: label(view),
+    why: `The ${dependent} stands on the view, which has to be made anew because it groups by a key that changes.`,
+    remedy: "Drop it first and make it anew afterwards.",
+    acknowledgeable: false,
+  });
+}
+
 const kindOf = (view: View) => (view.isMaterialized ? "materialized view" : "view");
 
 function createViewSql(view: View, definition: string): string[] {
@@ -72,8 +83,10 @@ function createViewSql(view: View, definition: string): string[] {
   const kind = kindOf(view);
   const options = view.options.length > 0 ? ` with (${view.options.join(", ")})` : "";
   const columns = view.columns.map(quoteIdentifier).join(", ");
+  const place = view.tablespace === null ? "" : ` tablespace ${quoteIdentifier(view.tablespace)}`;
+  const filled = view.isMaterialized && !view.isPopulated ? " with no data" : "";
   return [
-    `create ${kind} ${sql} (${columns})${options} as ${definition.replace(/;\s*$/, "")}`,
+    `create ${kind} ${sql} (${columns})${options}${place} as ${definition.replace(/;\s*$/, "")}${filled}`,
     `alter ${kind} ${sql} owner to ${quoteIdentifier(view.owner)}`,
     ...view.defaults.map(
       ({ column, expression }) =>
@@ -98,7 +111,18 @@ export function planViews(draft: Draft): void {
   const { app, system } = draft.options.roles;
   const logins = `${quoteIdentifier(app)}, ${quoteIdentifier(system)}`;
   for (const view of draft.schema.views) {
-    if (view.extension !== null || !showsTenants(draft, view)) continue;
+    if (view.extension !== null) continue;
+    // What a rule does is read from no catalogue in full, and runs with the view owner's rights.
+    if (view.rules.length > 0) {
+      draft.obstacle({
+        code: "rule",
+        object: label(view),
+        why: "What a rule of the view does runs with the rights of the view's owner, and under that role's policies.",
+        remedy: "Replace it by an INSTEAD OF trigger. Acknowledged, it stays as it is.",
+        acknowledgeable: true,
+      });
+    }
+    if (!showsTenants(draft, view)) continue;
     if (view.isMaterialized) {
       draft.obstacle({
         code: "materialized-view",
