@@ -6,11 +6,23 @@ export {
   type PartywallOptions,
 } from "./partywall.js";
 export type { FieldsInputOf, FieldsOf, UntypedFields } from "./registry/field-types.js";
-export type { AuditEvent, AuditSink, DeniedAuditEvent, SystemAuditEvent } from "./scope/audit.js";
+export type {
+  AuditEvent,
+  AuditSink,
+  DeniedAuditEvent,
+  RolloutAuditEvent,
+  SystemAuditEvent,
+} from "./scope/audit.js";
 export type { DeepReadonly } from "./scope/deep-readonly.js";
 export type { TenantKey } from "./scope/directory.js";
 export { EachError, type EachFailure, type EachOptions, type EachResult } from "./scope/each.js";
-export type { DeniedAccess, Guard, GuardedTenant, GuardHost } from "./scope/guard.js";
+export type {
+  DeniedAccess,
+  Guard,
+  GuardedTenant,
+  GuardHost,
+  OpenGuardRollout,
+} from "./scope/guard.js";
 export type {
   Cleanup,
   LifecycleEventName,

@@ -54,7 +54,7 @@ export interface PartywallOptions<
   readonly mysql?: Mysql;
   /** Guard of the MongoDB wire. */
   readonly mongodb?: Mongodb;
-  /** Receives system scopes and refused accesses. Where it fails, a system scope does not open. */
+  /** Receives system scopes, refused accesses and open rollouts. Where it fails, a system scope does not open. */
   readonly audit?: AuditSink;
   /** Where else a current scope may come from; for hosts without one asynchronous context per request. */
   readonly sources?: readonly ScopeSource[];
@@ -177,6 +177,7 @@ export function createPartywall<
     scope: () => scopes.current(),
     derive: (purpose: string, subject: string) => keyring.derive("guard", purpose, subject),
     denied: (access: Parameters<GuardHost["denied"]>[0]) => trail.denied(access),
+    rolloutOpen: (rollout: Parameters<GuardHost["rolloutOpen"]>[0]) => trail.rolloutOpen(rollout),
   });
   const releaseRealm = claimRealm(realm, keyring.fingerprints());
   try {

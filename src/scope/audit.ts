@@ -1,5 +1,5 @@
 import { PartywallError } from "../errors.js";
-import type { DeniedAccess } from "./guard.js";
+import type { DeniedAccess, OpenGuardRollout } from "./guard.js";
 
 /** A system scope was opened (`started`) or ended (`finished`, `failed`). */
 export interface SystemAuditEvent {
@@ -20,8 +20,15 @@ export interface DeniedAuditEvent extends DeniedAccess {
   readonly at: string;
 }
 
+/** A guard began to work with a wall that is still being rolled out: it lets pass what it will refuse later. */
+export interface RolloutAuditEvent extends OpenGuardRollout {
+  readonly type: "rollout";
+  /** When, as ISO 8601 in UTC. */
+  readonly at: string;
+}
+
 /** What an audit sink receives; frozen. Holds no row, parameter or SQL text. */
-export type AuditEvent = SystemAuditEvent | DeniedAuditEvent;
+export type AuditEvent = SystemAuditEvent | DeniedAuditEvent | RolloutAuditEvent;
 
 /** Records audit events. A throw or rejection for a `started` event keeps the system scope from opening. */
 export type AuditSink = (event: AuditEvent) => void | Promise<void>;
@@ -56,19 +63,22 @@ export class AuditTrail {
 
   /** Reports a refusal without making the refused caller wait. */
   denied(access: DeniedAccess): void {
+    // The access is refused already: a broken sink must neither let it pass nor, by crashing, let a tenant
+    // that provokes refusals stop the process.
+    this.#tell({ ...access, type: "denied" }, "a refused access");
+  }
+
+  /** Reports a rollout without making the statement that met it wait. */
+  rolloutOpen(rollout: OpenGuardRollout): void {
+    this.#tell({ ...rollout, type: "rollout" }, "an open rollout");
+  }
+
+  #tell(what: Omit<DeniedAuditEvent, "at"> | Omit<RolloutAuditEvent, "at">, name: string): void {
     if (this.#sinks.size === 0) return;
-    const event = Object.freeze({
-      ...access,
-      type: "denied" as const,
-      at: new Date().toISOString(),
-    });
+    const event = Object.freeze({ ...what, at: new Date().toISOString() }) as AuditEvent;
     void this.#send(event).then((faults) => {
-      // The access is refused already: a broken sink must neither let it pass nor, by crashing, let a tenant
-      // that provokes refusals stop the process.
       if (faults.length > 0) {
-        process.emitWarning("An audit sink failed to record a refused access.", {
-          code: "PW_AUDIT_SINK",
-        });
+        process.emitWarning(`An audit sink failed to record ${name}.`, { code: "PW_AUDIT_SINK" });
       }
     });
   }

@@ -14,6 +14,15 @@ export interface GuardHost {
   readonly derive: (purpose: string, subject: string) => readonly Buffer[];
   /** Reports an access the guard refused, for the audit log; never holds a row, a parameter or SQL text. */
   readonly denied: (event: DeniedAccess) => void;
+  /** Reports, for the audit log, that the guard lets statements pass its wall for a time. */
+  readonly rolloutOpen: (event: OpenGuardRollout) => void;
+}
+
+/** A guard whose wall is still being rolled out. */
+export interface OpenGuardRollout {
+  readonly wire: string;
+  /** When it ends, as ISO 8601 in UTC. */
+  readonly until: string;
 }
 
 /** An access a guard refused. */

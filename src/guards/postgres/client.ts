@@ -51,8 +51,12 @@ export type GuardedClientClass = new (config?: unknown) => GuardedClient;
 const isSubmittable = (config: unknown): config is PgSubmittable =>
   typeof (config as { submit?: unknown } | null)?.submit === "function";
 
-const textOf = (config: unknown): unknown =>
-  typeof config === "string" ? config : (config as { text?: unknown } | null)?.text;
+// A QueryStream keeps its text on the cursor inside.
+const textOf = (config: unknown): unknown => {
+  if (typeof config === "string") return config;
+  const { text, cursor } = (config ?? {}) as { text?: unknown; cursor?: { text?: unknown } };
+  return text ?? cursor?.text;
+};
 
 // Between -1 and 1, as setseed() takes it.
 const freshSeed = () => (randomInt(2 ** 47) / 2 ** 46 - 1).toFixed(15);
@@ -283,6 +287,10 @@ export function guardedClientClass(
         this.#answers += 1;
         sync();
       };
+    }
+
+    override _handleNotice(notice: PgMessage): void {
+      if (!office.rollout?.hears(notice, this._activeQuery)) super._handleNotice(notice);
     }
 
     override _handleReadyForQuery(message: PgMessage): void {

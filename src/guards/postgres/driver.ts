@@ -28,6 +28,11 @@ export interface PgMessage {
   readonly status?: "I" | "T" | "E";
   readonly parameterName?: string;
   readonly parameterValue?: string;
+  /** Of a notice: its SQLSTATE and what it tells. */
+  readonly code?: string;
+  readonly detail?: string;
+  readonly schema?: string;
+  readonly table?: string;
 }
 
 export type PgCallback = (error: Error | null | undefined, result?: unknown) => void;
@@ -87,6 +92,7 @@ export interface PgClient {
   _pulseQueryQueue(): void;
   _pulsePipelinedQueryQueue(): void;
   _handleReadyForQuery(message: PgMessage): void;
+  _handleNotice(notice: PgMessage): void;
   on(event: string, listener: (...args: never[]) => void): this;
   once(event: string, listener: (...args: never[]) => void): this;
   removeListener(event: string, listener: (...args: never[]) => void): unknown;
@@ -139,6 +145,7 @@ const CLIENT_METHODS = [
   "_pulseQueryQueue",
   "_pulsePipelinedQueryQueue",
   "_handleReadyForQuery",
+  "_handleNotice",
 ] as const;
 const QUERY_METHODS = [
   "submit",

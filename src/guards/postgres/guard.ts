@@ -9,6 +9,7 @@ import {
 } from "./client.js";
 import { inspectDriver, type PgInternals, type PgModule, type PgPool } from "./driver.js";
 import { guardedPoolClass, systemPool } from "./pool.js";
+import { Rollout, type GuardRollout } from "./rollout.js";
 import { proveWall } from "./self-test.js";
 import { newestSecret, sealSecrets, TicketOffice } from "./ticket.js";
 
@@ -41,6 +42,11 @@ export interface GuardPgOptions {
    * change of tenant, two round trips each, for applications whose own functions change the session.
    */
   readonly resetSession?: "touched" | "always";
+  /**
+   * Lets tables be in rollout until a moment: statements outside any scope are sent and reported, and so is what tables
+   * that are not enforced yet let pass. Left out, nothing of that is done.
+   */
+  readonly rollout?: GuardRollout;
   /** How long expelling a tenant waits for transactions under way before ending them; default 10,000 ms. */
   readonly expelGraceMs?: number;
   /** How long a statement cancelled by `query_timeout` may take to end before its connection is closed; default 5,000 ms. */
@@ -134,7 +140,7 @@ class GuardOfPostgres implements Guard {
   readonly wire = "postgres";
   readonly #pg: PgInternals;
   readonly #options: GuardPgOptions;
-  readonly #office = new TicketOffice();
+  readonly #office: TicketOffice;
   readonly Client: GuardedClientClass;
   readonly Pool: new (config?: unknown) => PgPool;
   readonly driver: object;
@@ -146,6 +152,7 @@ class GuardOfPostgres implements Guard {
   constructor(pg: PgInternals, options: GuardPgOptions) {
     this.#pg = pg;
     this.#options = options;
+    this.#office = new TicketOffice(options.rollout && new Rollout(options.rollout));
     const rules: ClientRules = {
       startup: options.startup === false ? {} : { ...STARTUP, ...options.startup },
       mostPrepared: mostPrepared(options.preparedStatements),
@@ -222,19 +229,26 @@ class GuardOfPostgres implements Guard {
   }
 
   async ready(): Promise<void> {
+    const { rollout } = this.#office;
+    rollout?.announce(this.#office.host);
     await proveWall(this.#pg, this.#keeperPool(), {
       app: loginConfig(this.#options.app, "app"),
       pool: this.pool,
       guarded: this.Pool,
       keepsStatements: mostPrepared(this.#options.preparedStatements) > 0,
+      rollout: rollout?.isOpen === true ? rollout.until : undefined,
     });
   }
 
   async close(): Promise<void> {
     // The pools stay, so that what is asked of them later hears that they have ended.
-    this.#closing ??= Promise.all(
-      [this.#pool, this.#system, this.#keeper].map((pool) => pool?.end()),
-    );
+    this.#closing ??= this.#end();
     await this.#closing;
+  }
+
+  async #end(): Promise<void> {
+    // First, for a report may write through these very pools.
+    if (this.#office.rollout) await this.#office.rollout.conclude();
+    await Promise.all([this.#pool, this.#system, this.#keeper].map((pool) => pool?.end()));
   }
 }

@@ -57,6 +57,13 @@ export function wallError(error: Error, ticket: Ticket, text: unknown): Error {
   if (!isServerError(error)) return error;
   const cause = { cause: error };
   if (error.code === NO_TENANT) {
+    if (ticket.kind === "unscoped") {
+      return new TenantContextError(
+        "PW_NO_SCOPE",
+        "A statement was issued outside any scope, which a rollout lets pass, but it touched tenant rows of a table that is enforced, so the database refused it. Wrap the call in pw.run(tenant, fn).",
+        cause,
+      );
+    }
     return ticket.kind === "tenant"
       ? new PartywallError(
           "PW_WALL_REFUSED",

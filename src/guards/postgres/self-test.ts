@@ -2,13 +2,16 @@ import { PartywallError } from "../../errors.js";
 import { anchor } from "../../scope/anchor.js";
 import type { SqlClient } from "./ddl/catalog.js";
 import { NO_TENANT } from "./ddl/seal-sql.js";
+import { hasEnded } from "./ddl/observe-sql.js";
+import { ROLLOUT_CONDITION, writtenCondition } from "./ddl/standing-rollouts.js";
 import type { PgInternals, PgPool } from "./driver.js";
 import { proofQueries } from "./private-names.js";
+import { codeOf, rolloutFault } from "./rollout-proof.js";
 
 // Tenant tables are known by the wall's policies; what the wall wrote into them is compared to the letter.
 const LOGIN = `
 with walled as (
-  select distinct c.oid, c.relowner, c.relrowsecurity and c.relforcerowsecurity as forced
+  select distinct c.oid, c.relname, c.relnamespace, c.relowner, c.relrowsecurity and c.relforcerowsecurity as forced
   from pg_catalog.pg_policy p join pg_catalog.pg_class c on c.oid = p.polrelid
   where p.polname in ('partywall_tenant', 'partywall_app', 'partywall_across')
 ), owners as (
@@ -22,19 +25,25 @@ with walled as (
   from pg_catalog.pg_policy p
   where p.polname = 'partywall_tenant' and not p.polpermissive and p.polcmd = '*'
     and (select oid from pg_catalog.pg_roles where rolname = current_user) = any (p.polroles)
+), rollouts as (
+  select s.polrelid, pg_catalog.regexp_match(s.qual, ${ROLLOUT_CONDITION}) as parts from standing s
+  where s.qual ~ ${ROLLOUT_CONDITION} and s.written = ${writtenCondition("s.qual")}
 )
 select r.rolsuper or r.rolbypassrls as bypasses, r.rolcreaterole as makes_roles, r.rolreplication as replicates,
   exists (select from owners where pg_catalog.pg_has_role(r.oid, owner, 'usage')) as owns,
   exists (select from pg_catalog.pg_auth_members m where m.member = r.oid) as member,
   exists (select from walled where not forced) as unforced,
-  exists (select from walled w where not exists (select from standing s where s.polrelid = w.oid
+  exists (select from walled w where w.oid not in (select polrelid from rollouts) and not exists (select from standing s where s.polrelid = w.oid
     and s.qual ~ '^\\([^=]+ = \\( SELECT partywall\\.tenant_[a-z]+\\(\\) AS tenant_[a-z]+\\)\\)$' and s.written = s.qual)) as repoliced,
   exists (select from walled where pg_catalog.has_table_privilege(r.oid, oid, 'truncate')) as truncates,
   exists (select from pg_catalog.pg_class c where c.relnamespace = pg_catalog.to_regnamespace('partywall') and c.relkind = 'r'
     and c.relname in ('seals', 'seal_key')
     and pg_catalog.has_table_privilege(r.oid, c.oid, 'select, insert, update, delete, truncate')) as holds_seals,
   pg_catalog.to_regprocedure('partywall.enter(bytea)') is null as unwalled,
-  pg_catalog.has_parameter_privilege(r.oid, 'backtrace_functions', 'set') as sets
+  pg_catalog.has_parameter_privilege(r.oid, 'backtrace_functions', 'set') as sets,
+  (select coalesce(pg_catalog.json_agg(pg_catalog.json_build_object('table', pg_catalog.concat(n.nspname, '.', w.relname),
+      'mode', s.parts[3], 'until', s.parts[2]::bigint, 'ended', ${hasEnded("s.parts[2]::bigint")}) order by n.nspname, w.relname), '[]')
+    from rollouts s join walled w on w.oid = s.polrelid join pg_catalog.pg_namespace n on n.oid = w.relnamespace) as rollouts
 from pg_catalog.pg_roles r where r.rolname = current_user`;
 
 // Each a column of the query above and what it means where it is true, the most telling first.
@@ -77,6 +86,8 @@ export async function proveWall(
     readonly guarded: new (config?: unknown) => PgPool;
     /** Whether connections keep statements prepared. */
     readonly keepsStatements: boolean;
+    /** When the guard's rollout ends, in milliseconds since 1970; absent where none is open. */
+    readonly rollout: number | undefined;
   },
 ): Promise<void> {
   const refuse = (what: string): never => {
@@ -102,11 +113,10 @@ export async function proveWall(
       for (const [column, what] of Object.entries(FAULTS)) {
         if (login[column] !== false) refuse(what);
       }
-      const code = await client.query("select partywall.tenant_text()").then(
-        () => undefined,
-        (error: { code?: string }) => error.code,
-      );
+      const code = await codeOf(client, "select partywall.tenant_text()");
       if (code !== NO_TENANT) refuse("an unsealed statement was not told that no tenant is sealed");
+      const fault = await rolloutFault(client, login["rollouts"], parts.rollout);
+      if (fault !== undefined) refuse(fault);
       if (parts.keepsStatements) await proveNames(pg, client);
     } finally {
       await client.end();

@@ -2,23 +2,27 @@ import type { GuardHost } from "../../scope/guard.js";
 import { PartywallError, TenantContextError } from "../../errors.js";
 import { isChatter } from "./chatter.js";
 import { Connections } from "./connections.js";
+import type { Rollout, Trace } from "./rollout.js";
 import { sealUnnamed } from "./seal.js";
 
 /** What a statement was allowed when the caller issued it; fixed then, whatever runs when it is sent. */
 export interface Ticket {
   /** Who owns a transaction that this statement begins: `tenant:<id>`, `central`, or one of the guard's own. */
   readonly holder: string;
-  readonly kind: "tenant" | "central" | "chatter" | "reset";
+  readonly kind: "tenant" | "central" | "chatter" | "reset" | "unscoped";
   /** What seals a transaction; absent where no tenant is current. */
   readonly seal?: {
     readonly secret: Buffer;
     /** The bytes that send it in the unnamed statement. */
     readonly unnamed: Buffer;
   };
+  /** Where the statement was issued; only while a rollout is open. */
+  readonly trace?: Trace;
 }
 
 const CENTRAL: Ticket = { holder: "central", kind: "central" };
 const CHATTER: Ticket = { holder: "chatter", kind: "chatter" };
+const UNSCOPED: Ticket = { holder: "unscoped", kind: "unscoped" };
 /** The ticket of the guard's own DISCARD ALL. */
 export const RESET: Ticket = { holder: "reset", kind: "reset" };
 
@@ -45,6 +49,12 @@ export class TicketOffice {
   readonly #byTenant = new Map<string, Ticket>();
   /** The guarded connections open in this process. */
   readonly connections = new Connections();
+  /** The guard's rollout, if it has one. */
+  readonly rollout: Rollout | undefined;
+
+  constructor(rollout: Rollout | undefined) {
+    this.rollout = rollout;
+  }
 
   /** Binds the office to an instance. Throws `PW_CONFIG` when it already belongs to another. */
   attach(host: GuardHost): void {
@@ -80,6 +90,13 @@ export class TicketOffice {
 
   /** The ticket of a statement issued now. Throws where none may be issued; nothing is sent then. */
   issue(text: unknown): Ticket {
+    const ticket = this.#issue(text);
+    if (this.rollout === undefined) return ticket;
+    this.rollout.announce(this.host);
+    return this.rollout.traced(ticket, text);
+  }
+
+  #issue(text: unknown): Ticket {
     const host = this.host;
     const scope = host.scope();
     if (scope?.kind === "tenant") {
@@ -90,6 +107,7 @@ export class TicketOffice {
     if (scope?.kind === "central") return CENTRAL;
     if (scope === undefined) {
       if (typeof text === "string" && isChatter(text)) return CHATTER;
+      if (this.rollout?.isOpen === true) return UNSCOPED;
       host.denied({ code: "PW_NO_SCOPE", wire: "postgres" });
       throw new TenantContextError(
         "PW_NO_SCOPE",

@@ -23,7 +23,7 @@ export const TABLES = [
 
 // The one step between the published script and a load: its first lines make a database and connect to it,
 // which is done here, and `\c` is psql's.
-function script(): { readonly schema: string; readonly whole: string } {
+export function script(): { readonly schema: string; readonly whole: string } {
   const whole = readFileSync(dataPath("chinook"), "utf8").replaceAll(
     /^(?:DROP DATABASE|CREATE DATABASE|\\c) .*$/gm,
     "",

@@ -1,5 +1,6 @@
 import { qualified, quoteIdentifier, type TableName } from "./identifier.js";
 import type { WallRoles } from "./roles.js";
+import { rolloutConditions, rolloutDefault, type TableRollout } from "./rollout.js";
 import type { TenantType } from "./seal-sql.js";
 
 /** A tenant table as the catalogue describes it. */
@@ -20,8 +21,14 @@ export interface TenantTable {
  * stamps the tenant, and the table's privileges. Idempotent.
  *
  * Source: PostgreSQL manual, chapter 5.9 "Row Security Policies".
+ *
+ * @param rollout how far row security goes yet; absent where it is enforced
  */
-export function tableSql(target: TenantTable, roles: WallRoles): string[] {
+export function tableSql(
+  target: TenantTable,
+  roles: WallRoles,
+  rollout: TableRollout | undefined,
+): string[] {
   const table = qualified(target.table);
   const column = quoteIdentifier(target.column);
   const app = quoteIdentifier(roles.app);
@@ -29,14 +36,21 @@ export function tableSql(target: TenantTable, roles: WallRoles): string[] {
   const across = roles.migrator ? `${system}, ${quoteIdentifier(roles.migrator)}` : system;
   // A sub-select is evaluated once a statement; a bare call would be once a row.
   const mine = `${column} = (select partywall.tenant_${target.type}())`;
+  const { using, check } = rollout
+    ? rolloutConditions(target, rollout)
+    : { using: mine, check: mine };
   return [
-    `alter table ${table} alter column ${column} set default partywall.tenant_${target.type}(), alter column ${column} set not null`,
+    ...(rollout
+      ? rolloutDefault(target, rollout)
+      : [
+          `alter table ${table} alter column ${column} set default partywall.tenant_${target.type}(), alter column ${column} set not null`,
+        ]),
     ...(target.indexed || target.partition
       ? []
       : [`create index if not exists ${indexName(target)} on ${table} (${column})`]),
     `alter table ${table} enable row level security, force row level security`,
     `drop policy if exists partywall_tenant on ${table}`,
-    `create policy partywall_tenant on ${table} as restrictive for all to ${app} using (${mine}) with check (${mine})`,
+    `create policy partywall_tenant on ${table} as restrictive for all to ${app} using (${using}) with check (${check})`,
     `drop policy if exists partywall_app on ${table}`,
     `create policy partywall_app on ${table} as permissive for all to ${app} using (true) with check (true)`,
     `drop policy if exists partywall_across on ${table}`,

@@ -1,4 +1,5 @@
 import { quoteIdentifier, quoteLiteral } from "./identifier.js";
+import { hasEnded, observeFunction } from "./observe-sql.js";
 import type { SealForm, WallRoles } from "./roles.js";
 
 /** SQLSTATE raised when tenant data is touched without a valid seal. */
@@ -16,7 +17,7 @@ export const NOT_CANONICAL = "PW003";
  */
 const PROTECTED_PARAMETER = "backtrace_functions";
 
-const NO_TENANT_MESSAGE = "no tenant is sealed in this transaction";
+const NO_TENANT_REFUSED = `raise exception 'no tenant is sealed in this transaction' using errcode = '${NO_TENANT}';`;
 
 // Written into the parameter in front of the hexadecimal tenant id, so that a value an administrator set by hand is never a tenant.
 const MARK = "pw_";
@@ -76,7 +77,18 @@ function typed(type: TenantType): string {
     return r;`;
 }
 
-function tenantFunction(form: SealForm, type: TenantType): string {
+/**
+ * A function that returns the sealed tenant.
+ *
+ * @param signature its name and parameters, in the schema `partywall`
+ * @param unsealed what it does where no tenant is sealed
+ */
+function tenantFunction(
+  form: SealForm,
+  type: TenantType,
+  signature: string,
+  unsealed: string,
+): string {
   const result = type === "text" ? "" : `r ${TENANT_TYPES[type]};`;
   const body =
     form === "parameter"
@@ -86,7 +98,7 @@ begin
     t := pg_catalog.convert_from(pg_catalog.decode(pg_catalog.substr(v, ${MARK.length + 1}), 'hex'), 'UTF8');
     ${typed(type)}
   end if;
-  raise exception '${NO_TENANT_MESSAGE}' using errcode = '${NO_TENANT}';
+  ${unsealed}
 end`
       : `declare v text := pg_catalog.current_setting('partywall.seal', true); t text := pg_catalog.substr(v, 65); k bytea; ${result}
 begin
@@ -96,17 +108,40 @@ begin
       ${typed(type)}
     end if;
   end if;
-  raise exception '${NO_TENANT_MESSAGE}' using errcode = '${NO_TENANT}';
+  ${unsealed}
 end`;
   const rights = form === "parameter" ? "parallel safe" : "parallel restricted security definer";
-  return `create or replace function partywall.tenant_${type}() returns ${TENANT_TYPES[type]}
+  return `create or replace function partywall.${signature} returns ${TENANT_TYPES[type]}
 language plpgsql stable ${rights} as $wall$
 ${body}
 $wall$`;
 }
 
-/** The statements that create the schema `partywall`: seals, `enter` and the functions policies call. Idempotent. */
-export function sealSql(roles: WallRoles, form: SealForm): string[] {
+const types = Object.keys(TENANT_TYPES) as TenantType[];
+
+// What tables in rollout call: as `tenant_<type>`, but until the rollout has ended null stands for no tenant.
+const UNSEALED_IN_ROLLOUT = `if ${hasEnded("until")} then
+    ${NO_TENANT_REFUSED}
+  end if;
+  return null;`;
+
+const ROLLOUT_FUNCTIONS = [
+  ...types.map((type) => `sealed_${type}(bigint)`),
+  "observe(regclass, text, text, bigint)",
+];
+
+/** Removes the functions that only tables in rollout need, unless something still calls them. */
+export const dropRolloutFunctions = `do $wall$ begin
+  drop function if exists ${ROLLOUT_FUNCTIONS.map((name) => `partywall.${name}`).join(", ")};
+exception when dependent_objects_still_exist then null;
+end $wall$`;
+
+/**
+ * The statements that create the schema `partywall`: seals, `enter` and the functions policies call. Idempotent.
+ *
+ * @param inRollout whether a table is in rollout, which calls functions of its own
+ */
+export function sealSql(roles: WallRoles, form: SealForm, inRollout: boolean): string[] {
   const owner = roles.owner ?? "partywall_owner";
   const ownerName = quoteIdentifier(owner);
   const app = quoteIdentifier(roles.app);
@@ -114,7 +149,11 @@ export function sealSql(roles: WallRoles, form: SealForm): string[] {
   const readers = [app, system, ...(roles.migrator ? [quoteIdentifier(roles.migrator)] : [])].join(
     ", ",
   );
-  const functions = ["enter(bytea)", "tenant_text()", "tenant_uuid()", "tenant_bigint()"];
+  const functions = [
+    "enter(bytea)",
+    ...types.map((type) => `tenant_${type}()`),
+    ...(inRollout ? ROLLOUT_FUNCTIONS : []),
+  ];
   const all = form === "mac" ? [...functions, "seal_mac(bytea, text)"] : functions;
   return [
     `do $wall$ begin
@@ -155,7 +194,15 @@ end $wall$`,
         ]
       : []),
     enterFunction(form),
-    ...(Object.keys(TENANT_TYPES) as TenantType[]).map((type) => tenantFunction(form, type)),
+    ...types.map((type) => tenantFunction(form, type, `tenant_${type}()`, NO_TENANT_REFUSED)),
+    ...(inRollout
+      ? [
+          ...types.map((type) =>
+            tenantFunction(form, type, `sealed_${type}(until bigint)`, UNSEALED_IN_ROLLOUT),
+          ),
+          observeFunction,
+        ]
+      : []),
     ...all.map((name) => `revoke all on function partywall.${name} from public, ${app}, ${system}`),
     `grant create on schema partywall to ${ownerName}`,
     ...all.map((name) => `alter function partywall.${name} owner to ${ownerName}`),

@@ -5,7 +5,8 @@ import { quoteIdentifier, tableName, type TableName } from "./identifier.js";
 import { sharedTableSql, tableSql } from "./policies.js";
 import { databasePrivileges, type Privilege } from "./privileges.js";
 import type { SealForm, WallRoles } from "./roles.js";
-import { sealSql } from "./seal-sql.js";
+import { readDefault, RolloutPlan, type WallRollout } from "./rollout.js";
+import { dropRolloutFunctions, sealSql } from "./seal-sql.js";
 
 /** What stands behind the wall. */
 export interface WallOptions {
@@ -18,6 +19,8 @@ export interface WallOptions {
   readonly tenantColumn?: string;
   /** Form of the seal; default: `parameter` where the login may grant it (a superuser), `mac` elsewhere. */
   readonly seal?: SealForm;
+  /** Tables that are only observed or stamped yet; left out, every table is enforced. See `docs/guides/rollout.md`. */
+  readonly rollout?: WallRollout;
 }
 
 /** The statements that build a wall, in order. */
@@ -42,6 +45,8 @@ interface Standing {
   readonly superuser: boolean;
   readonly version: number;
   readonly roles: string[];
+  /** Whether the functions are there that tables in rollout call. */
+  readonly rollout: boolean;
 }
 
 async function readStanding(client: SqlClient, roles: readonly string[]): Promise<Standing> {
@@ -49,7 +54,8 @@ async function readStanding(client: SqlClient, roles: readonly string[]): Promis
     `select current_user as login, pg_catalog.current_database() as database,
   (select rolsuper from pg_catalog.pg_roles where rolname = current_user) as superuser,
   pg_catalog.current_setting('server_version_num')::int as version,
-  array(select rolname::text from pg_catalog.pg_roles where rolname = any($1::text[])) as roles`,
+  array(select rolname::text from pg_catalog.pg_roles where rolname = any($1::text[])) as roles,
+  pg_catalog.to_regprocedure('partywall.observe(regclass,text,text,bigint)') is not null as rollout`,
     [roles],
   );
   return rows[0] as unknown as Standing;
@@ -58,7 +64,8 @@ async function readStanding(client: SqlClient, roles: readonly string[]): Promis
 /**
  * Reads the live catalogue and returns the statements that put the tables behind the wall; sends nothing else.
  * Building it again on the same database is harmless. Throws `PW_CONFIG` for a server older than PostgreSQL 15,
- * a login or table that does not exist, or a tenant column of an unknown type.
+ * a login or table that does not exist, a tenant column of an unknown type, or a rollout without a near end or of a
+ * table that is none of these.
  *
  * @param client a connected client of the login that owns the tables; never the application's
  *
@@ -108,16 +115,28 @@ export async function planWall(client: SqlClient, options: WallOptions): Promise
       : options.roles;
   const seal = options.seal ?? (standing.superuser ? "parameter" : "mac");
   const column = options.tenantColumn ?? "tenant_id";
-  const statements = sealSql(roles, seal);
+  const rollout = new RolloutPlan(options.rollout);
+  const tables: string[] = [];
   const schemas = new Set<string>();
   for (const entry of options.tables) {
     const table = tableName(entry);
     schemas.add(table.schema);
     const own = typeof entry === "string" ? column : (entry.column ?? column);
+    const mode = rollout.modeOf(table);
     for (const target of await readTenantTable(client, table, own)) {
-      statements.push(...tableSql(target, roles));
+      rollout.note(target.table, mode);
+      const { until } = rollout;
+      const stage =
+        mode === undefined || until === undefined
+          ? undefined
+          : { mode, until, standing: await readDefault(client, target) };
+      tables.push(...tableSql(target, roles, stage));
     }
   }
+  rollout.assertUsed();
+  // Those that are there follow the form of the seal, for tables of another run may call them.
+  const statements = [...sealSql(roles, seal, rollout.isOpen || standing.rollout), ...tables];
+  if (standing.rollout && !rollout.isOpen) statements.push(dropRolloutFunctions);
   for (const entry of options.shared ?? []) {
     const table = tableName(entry);
     schemas.add(table.schema);
