@@ -4,6 +4,7 @@
  */
 export const ERROR_CODES = {
   PW_CONFIG: { status: 500, expose: false },
+  PW_USAGE: { status: 400, expose: false },
   PW_INCOMPATIBLE_COPY: { status: 500, expose: false },
   PW_NO_SCOPE: { status: 500, expose: false },
   PW_CENTRAL_SCOPE: { status: 500, expose: false },
@@ -36,6 +37,8 @@ export const ERROR_CODES = {
   PW_LISTEN_ON_POOL: { status: 500, expose: false },
   PW_STATEMENT_REFUSED: { status: 500, expose: false },
   PW_QUERY_TIMEOUT: { status: 503, expose: false },
+  PW_ADOPTION_REFUSED: { status: 500, expose: false },
+  PW_ADOPTION_FAILED: { status: 500, expose: false },
 } as const satisfies Record<string, { readonly status: number; readonly expose: boolean }>;
 
 /** A stable error code of the catalogue, for example `"PW_NO_SCOPE"`. */

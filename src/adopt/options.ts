@@ -1,4 +1,4 @@
-import type { SealForm, WallRoles } from "../guards/postgres/index.js";
+import type { SealForm, WallRoles, WallRollout } from "../guards/postgres/index.js";
 
 /** Whose rows a table holds: a tenant's each, everybody's, or none of the wall's business. */
 export type TableKind = "tenant" | "shared" | "unmanaged";
@@ -41,6 +41,8 @@ export interface AdoptOptions {
    */
   readonly keys?: "auto" | "id" | "composite";
   readonly seal?: SealForm;
+  /** Tables that `enforce` puts behind the wall as observed or stamped only, until a date. See `docs/guides/rollout.md`. */
+  readonly rollout?: WallRollout;
   /** Objects whose obstacle has been looked at and may stay, as the obstacle names them. */
   readonly acknowledge?: readonly string[];
 }

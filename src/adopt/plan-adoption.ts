@@ -1,5 +1,6 @@
 import { PartywallError } from "../errors.js";
 import { planWall, type SqlClient } from "../guards/postgres/index.js";
+import { RolloutPlan } from "../guards/postgres/ddl/rollout.js";
 import type { TenantType } from "../guards/postgres/ddl/seal-sql.js";
 import type { AdoptOptions } from "./options.js";
 import type { AdoptionPlan, TablePlan } from "./plan.js";
@@ -70,11 +71,13 @@ export async function planAdoption(
     tables: [],
     ...(options.seal && { seal: options.seal }),
   });
-  planSeal(draft, wall);
+  const rollout = new RolloutPlan(options.rollout);
+  planSeal(draft, wall, roles, rollout);
   swapForeignKeys(draft, successors);
   swapIndexes(draft, successors);
   planViews(draft);
-  planWalls(draft, roles);
+  planWalls(draft, roles, rollout);
+  rollout.assertUsed();
   const shared = schema.tables.flatMap((table) => {
     const choice = choiceOf(draft, table);
     return choice.kind === "shared" && table.extension === null

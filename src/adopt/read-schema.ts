@@ -7,6 +7,7 @@ import { needsFirst } from "./catalog/needs-first.js";
 import { readPolicies } from "./catalog/policies.js";
 import { readPublications } from "./catalog/publications.js";
 import { readRoutines } from "./catalog/routines.js";
+import { readSequences } from "./catalog/sequences.js";
 import { readTables } from "./catalog/tables.js";
 import { readingCatalog, type ReadCatalog } from "./catalog/transaction.js";
 import { readRules, readTriggers } from "./catalog/triggers.js";
@@ -28,8 +29,16 @@ export function readSchema(client: SqlClient, schemas: readonly string[]): Promi
     const tables = await readWholeTables(read);
     const views = needsFirst(await readViews(read)).map(({ view }) => view);
     const routines = await readRoutines(read);
+    const sequences = await readSequences(read);
     const foreignKeysFromOutside = await readForeignKeysFromOutside(read);
-    return { ...(await readStanding(read)), tables, views, routines, foreignKeysFromOutside };
+    return {
+      ...(await readStanding(read)),
+      tables,
+      views,
+      routines,
+      sequences,
+      foreignKeysFromOutside,
+    };
   });
 }
 

@@ -214,6 +214,8 @@ export interface Schema {
   /** Those that are read by others first. */
   readonly views: readonly View[];
   readonly routines: readonly Routine[];
+  /** Sequences that belong to no column. */
+  readonly sequences: readonly ObjectName[];
   /** Extensions installed, and those that could be. */
   readonly extensions: {
     readonly installed: readonly string[];

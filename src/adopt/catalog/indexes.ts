@@ -71,7 +71,7 @@ join pg_am am on am.oid = c.relam
 left join pg_constraint con
   on con.conrelid = i.indrelid and con.conindid = i.indexrelid and con.contype in ('p', 'u', 'x')
 cross join lateral (select pg_get_indexdef(i.indexrelid) as definition) w
-order by i.indrelid, c.relname`;
+order by i.indrelid, i.indexrelid`;
 
 /** Reads the indexes of every table, by name. */
 export async function readIndexes(

@@ -6,7 +6,7 @@ import { label, primaryKey, type Adoptee, type Draft } from "./draft.js";
 const SQL_TYPES: Record<TenantType, string> = { uuid: "uuid", bigint: "bigint", text: "text" };
 
 /** The tenant of the rows that are there, as a literal of the column's type. */
-function tenantLiteral(draft: Draft): string {
+export function tenantLiteral(draft: Draft): string {
   return `${quoteLiteral(draft.options.tenant)}::${SQL_TYPES[draft.type]}`;
 }
 

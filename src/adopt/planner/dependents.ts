@@ -11,8 +11,43 @@ join pg_catalog.pg_constraint c on c.conrelid = r.oid and t.constraints ? c.conn
 join pg_catalog.pg_depend d on d.refclassid = 'pg_catalog.pg_constraint'::pg_catalog.regclass and d.refobjid = c.oid
 where d.deptype = 'n' and d.classid not in ('pg_catalog.pg_constraint'::pg_catalog.regclass, 'pg_catalog.pg_rewrite'::pg_catalog.regclass)`;
 
-/** Finds what else stands on a constraint that is to be replaced, such as the body of an SQL function. */
+// PostgreSQL adds no column with a default to a table whose row type is stored somewhere.
+const ROW_TYPES = `
+with recursive stored as (
+  select t.id as label, r.reltype as type
+  from pg_catalog.jsonb_to_recordset($1::jsonb) as t (id text, schema text, name text)
+  join pg_catalog.pg_namespace n on n.nspname = t.schema
+  join pg_catalog.pg_class r on r.relnamespace = n.oid and r.relname = t.name
+  union
+  select stored.label, y.oid from stored
+  join pg_catalog.pg_type y on y.typelem = stored.type or y.typbasetype = stored.type
+    or exists (select from pg_catalog.pg_class c join pg_catalog.pg_attribute a on a.attrelid = c.oid
+      where c.reltype = y.oid and c.relkind = 'c' and a.atttypid = stored.type)
+)
+select stored.label, pg_catalog.format('%s.%I', a.attrelid::pg_catalog.regclass, a.attname) as dependent
+from stored join pg_catalog.pg_attribute a on a.atttypid = stored.type and not a.attisdropped
+join pg_catalog.pg_class c on c.oid = a.attrelid and c.relkind in ('r', 'm', 'p')`;
+
+async function findRowTypes(client: SqlClient, draft: Draft): Promise<void> {
+  const tables = [...draft.adoptees.values()]
+    .filter(({ former }) => former === undefined)
+    .map(({ table: { schema, name } }) => ({ id: label({ schema, name }), schema, name }));
+  const { rows } = await client.query(ROW_TYPES, [JSON.stringify(tables)]);
+  for (const row of rows) {
+    const { label: table, dependent } = row as Record<"label" | "dependent", string>;
+    draft.obstacle({
+      code: "row-type",
+      object: table,
+      why: `The column ${dependent} holds whole rows of it, so PostgreSQL adds no column with a default to it.`,
+      remedy: `Change ${dependent} to jsonb or to a type of its own.`,
+      acknowledgeable: false,
+    });
+  }
+}
+
+/** Finds what else stands on a constraint that is to be replaced, such as the body of an SQL function, or stores rows of a table. */
 export async function findDependents(client: SqlClient, draft: Draft): Promise<void> {
+  await findRowTypes(client, draft);
   const tables = [...draft.adoptees.values()].flatMap((adoptee) => {
     const { table } = adoptee;
     const constraints = draft.replacements.flatMap((replacement) =>

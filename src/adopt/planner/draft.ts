@@ -29,8 +29,11 @@ export interface Replacement {
   readonly name: string;
   /** Of a partitioned table: the new index of each partition, by the partition's label. */
   readonly parts: ReadonlyMap<string, string>;
-  /** Whether it is a partitioned table's constraint, which cannot take over an index but adopts its partitions'. */
-  readonly isAdopting: boolean;
+  /**
+   * How it comes by its place: most indexes take over the name or the constraint; a partitioned table's constraint
+   * cannot, but adopts those of its partitions; a deferrable constraint cannot be built beside writes at all.
+   */
+  readonly how: "take-over" | "adopt" | "rebuild";
 }
 
 /** What a plan is drawn up from, and what it has so far. */

@@ -9,14 +9,16 @@ const EXTENSIONS: Record<string, string> = { gist: "btree_gist" };
 export function planExclusions(draft: Draft): void {
   for (const adoptee of draft.adoptees.values()) {
     for (const former of adoptee.table.indexes) {
-      if (!former.isExclusion || former.isUnique || former.parent !== null) continue;
+      if (!former.isExclusion || former.constraint?.withoutOverlaps || former.parent !== null)
+        continue;
       if (former.keys.some(({ column }) => column === adoptee.column)) continue;
-      if (isPossible(draft, adoptee, former)) exclude(draft, adoptee, former);
+      if (mayCompare(draft, adoptee, former)) exclude(draft, adoptee, former);
     }
   }
 }
 
-function isPossible(draft: Draft, { table }: Adoptee, former: Index): boolean {
+/** Whether a key of this access method can compare tenants; if need be by an extension, which the plan then installs. */
+export function mayCompare(draft: Draft, { table }: Adoptee, former: Index): boolean {
   const extension = EXTENSIONS[former.method];
   const { installed, available } = draft.schema.extensions;
   const obstacle = (why: string, remedy: string) => {
@@ -52,8 +54,10 @@ function isPossible(draft: Draft, { table }: Adoptee, former: Index): boolean {
       sql: [
         `create extension if not exists ${quoteIdentifier(extension)} schema ${quoteIdentifier(table.schema)}`,
       ],
-      // Whoever has come to use it meanwhile would lose it.
-      down: [],
+      // Left where something else has come to use it.
+      down: [
+        `do $undo$ begin drop extension if exists ${quoteIdentifier(extension)}; exception when dependent_objects_still_exist then null; end $undo$`,
+      ],
     });
   }
   return true;
@@ -63,12 +67,14 @@ function exclude(draft: Draft, { table, sql, column }: Adoptee, former: Index): 
   const { constraint } = former;
   if (constraint === null) return;
   const name = draft.names.relation(table.schema, `partywall_${former.name}`);
+  // A hash takes one column; it compares for equality, as a tree does.
+  const method = former.method === "hash" ? "btree" : former.method;
   const keys = former.keys.map(
     ({ definition, options }, at) =>
       `${definition}${options && ` ${options}`} with ${constraint.operators[at] ?? "="}`,
   );
   const clauses = [
-    `exclude using ${former.method} (${[`${quoteIdentifier(column)} with operator(pg_catalog.=)`, ...keys].join(", ")})`,
+    `exclude using ${method} (${[`${quoteIdentifier(column)} with operator(pg_catalog.=)`, ...keys].join(", ")})`,
     ...(former.include.length > 0 ? [`include (${columnList(former.include)})`] : []),
     ...(former.storage.length > 0 ? [`with (${former.storage.join(", ")})`] : []),
     ...(former.predicate === null ? [] : [`where (${former.predicate})`]),

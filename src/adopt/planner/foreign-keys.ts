@@ -1,6 +1,6 @@
 import { qualified, quoteIdentifier, quoteLiteral } from "../../guards/postgres/ddl/identifier.js";
-import type { ForeignKey } from "../schema.js";
-import type { Phase, Step } from "../step.js";
+import type { ForeignKey, Table } from "../schema.js";
+import type { Phase } from "../step.js";
 import { columnList, label, type Adoptee, type Draft } from "./draft.js";
 
 /** A foreign key that names the tenant, beside the one whose place it takes. */
@@ -32,10 +32,7 @@ export function planForeignKeys(draft: Draft): Successor[] {
       };
       successors.push(successor);
       refuseUpdates(draft, successor);
-      if (!successor.isLate) {
-        const { add, validate, whole } = keySteps(draft, successor, successor.name, "backfill");
-        draft.steps.push(...add, ...validate, ...whole);
-      }
+      if (!successor.isLate) planAdd(draft, successor);
       if (former.match === "full") keepWhole(draft, successor);
     }
   }
@@ -49,9 +46,9 @@ function namesTenant(key: ForeignKey, from: Adoptee, to: Adoptee): boolean {
 
 function isLate(draft: Draft, target: Adoptee, { referencedColumns }: ForeignKey): boolean {
   return draft.replacements.some(
-    ({ adoptee, former, isAdopting }) =>
+    ({ adoptee, former, how }) =>
       adoptee === target &&
-      isAdopting &&
+      how !== "take-over" &&
       former.keys.length === referencedColumns.length &&
       former.keys.every(({ column }) => column !== null && referencedColumns.includes(column)),
   );
@@ -68,95 +65,152 @@ function refuseUpdates(draft: Draft, { adoptee: { table }, former }: Successor):
   });
 }
 
-/** The new key's definition; `columns` apart from the tenant's are what the actions may touch. */
-function definition({ adoptee, target, former }: Successor, columns: readonly string[]): string {
+// From PostgreSQL 18 on the last column may be a period.
+function keyList({ hasPeriod }: ForeignKey, columns: readonly string[]): string {
+  if (!hasPeriod) return columnList(columns);
+  return `${columnList(columns.slice(0, -1))}, period ${columnList(columns.slice(-1))}`;
+}
+
+/** The new key's definition, whose actions leave the tenant alone. */
+function definition({ adoptee, target, former }: Successor): string {
+  const { columns } = former;
   const set = former.onDelete === "set null" || former.onDelete === "set default";
   const limited = former.onDeleteColumns.length > 0 ? former.onDeleteColumns : columns;
   const onUpdate = former.onUpdate.startsWith("set") ? "no action" : former.onUpdate;
   return [
-    `foreign key (${columnList([adoptee.column, ...columns])})`,
-    `references ${target.sql} (${columnList([target.column, ...former.referencedColumns])})`,
+    `foreign key (${keyList(former, [adoptee.column, ...columns])})`,
+    `references ${target.sql} (${keyList(former, [target.column, ...former.referencedColumns])})`,
     `on delete ${former.onDelete}${set ? ` (${columnList(limited)})` : ""}`,
     `on update ${onUpdate}`,
-    ...(former.deferrable ? ["deferrable"] : []),
-    ...(former.deferred ? ["initially deferred"] : []),
+    // Whoever defers the former key by its name does not know of this one yet.
+    ...(former.deferrable ? ["deferrable initially deferred"] : []),
     ...(former.isEnforced ? [] : ["not enforced"]),
   ].join(" ");
 }
 
-/** How a successor comes to be: unchecked on each table that holds rows, checked there, and whole. */
-function keySteps(draft: Draft, successor: Successor, name: string, phase: Phase) {
+/** The tables that hold the rows of a successor: the table, or the partitions beneath it. */
+function holdersOf(draft: Draft, { adoptee: { table } }: Successor): readonly Table[] {
+  return table.kind === "partitioned" ? draft.leavesOf(table) : [table];
+}
+
+const titleOf = ({ adoptee: { table }, former }: Successor) =>
+  `Have ${former.name} of ${label(table)} name the tenant`;
+
+const idOf = ({ adoptee: { table }, former }: Successor) =>
+  `${label(table)}/foreign-key/${former.name}`;
+
+/** Adds a successor, unchecked, to one table that holds its rows. */
+function addSql(successor: Successor, holder: Table, name: string): string {
+  const { former } = successor;
+  const unchecked = former.isEnforced ? " not valid" : "";
+  return `alter table ${qualified(holder)} add constraint ${quoteIdentifier(name)} ${definition(successor)}${unchecked}`;
+}
+
+/** Adds a successor to a partitioned table; PostgreSQL finds it on every partition and checks nothing again. */
+function wholeSql(successor: Successor): string[] {
+  const { adoptee, former } = successor;
+  return [
+    `alter table ${adoptee.sql} add constraint ${quoteIdentifier(former.name)} ${definition(successor)}`,
+    ...immediateSql(successor),
+  ];
+}
+
+function immediateSql({ adoptee: { sql }, former }: Successor): string[] {
+  const { name, deferrable, deferred } = former;
+  if (!deferrable || deferred) return [];
+  return [
+    `alter table ${sql} alter constraint ${quoteIdentifier(name)} deferrable initially immediate`,
+  ];
+}
+
+function planAdd(draft: Draft, successor: Successor): void {
+  const { adoptee, target, name } = successor;
+  for (const holder of holdersOf(draft, successor)) {
+    const sql = qualified(holder);
+    const isPart = holder !== adoptee.table;
+    draft.step({
+      id: isPart ? `${idOf(successor)}/${label(holder)}` : idOf(successor),
+      phase: "backfill",
+      title: `${titleOf(successor)}: new rows${isPart ? ` in ${label(holder)}` : ""}`,
+      sql: [addSql(successor, holder, name)],
+      locks: [
+        { table: sql, mode: "SHARE ROW EXCLUSIVE" },
+        { table: target.sql, mode: "SHARE ROW EXCLUSIVE" },
+      ],
+      down: [`alter table ${sql} drop constraint if exists ${quoteIdentifier(name)}`],
+    });
+  }
+  planValidate(draft, successor, name, "backfill");
+}
+
+function planValidate(draft: Draft, successor: Successor, name: string, phase: Phase): void {
   const { adoptee, target, former } = successor;
-  const { table, sql } = adoptee;
-  const what = definition(successor, former.columns);
-  const title = `Have ${former.name} of ${label(table)} name the tenant`;
-  const id = `${label(table)}/foreign-key/${former.name}`;
-  const quoted = quoteIdentifier(name);
-  const holders = table.kind === "partitioned" ? draft.leavesOf(table) : [table];
-  const drop = (on: string) => `alter table ${on} drop constraint if exists ${quoted}`;
-  const lock = (on: string) => ({ table: on, mode: "SHARE ROW EXCLUSIVE" as const });
-  const add: Step[] = holders.map((holder) => ({
-    id: holder === table ? id : `${id}/${label(holder)}`,
-    phase,
-    title: `${title}: new rows${holder === table ? "" : ` in ${label(holder)}`}`,
-    sql: [
-      `alter table ${qualified(holder)} add constraint ${quoted} ${what}${former.isEnforced ? " not valid" : ""}`,
-    ],
-    transaction: true,
-    bytes: 0,
-    locks: [lock(qualified(holder)), lock(target.sql)],
-    ...(phase === "backfill" && { down: [drop(qualified(holder))] }),
-  }));
-  const validate: Step[] = (former.isValidated && former.isEnforced ? holders : []).map(
-    (holder) => ({
-      id: holder === table ? `${id}/validate` : `${id}/${label(holder)}/validate`,
+  if (!former.isValidated || !former.isEnforced) return;
+  for (const holder of holdersOf(draft, successor)) {
+    const isPart = holder !== adoptee.table;
+    const id = isPart ? `${idOf(successor)}/${label(holder)}` : idOf(successor);
+    draft.step({
+      id: `${id}/validate`,
       phase,
-      title: `${title}: the rows that are there${holder === table ? "" : ` in ${label(holder)}`}`,
-      sql: [`alter table ${qualified(holder)} validate constraint ${quoted}`],
-      transaction: true,
+      title: `${titleOf(successor)}: the rows that are there${isPart ? ` in ${label(holder)}` : ""}`,
+      sql: [`alter table ${qualified(holder)} validate constraint ${quoteIdentifier(name)}`],
       bytes: holder.bytes,
       locks: [
         { table: qualified(holder), mode: "SHARE UPDATE EXCLUSIVE" },
         { table: target.sql, mode: "ROW SHARE" },
       ],
       ...(phase === "backfill" && { down: [] }),
-    }),
-  );
-  // A partitioned table takes no unchecked key, but one that all its partitions have it need not check again.
-  const whole: Step[] =
-    table.kind === "partitioned"
-      ? [
-          {
-            id,
-            phase,
-            title: `${title}: the partitioned table`,
-            sql: [`alter table ${sql} add constraint ${quoted} ${what}`],
-            transaction: true,
-            bytes: 0,
-            locks: [lock(sql), lock(target.sql)],
-            ...(phase === "backfill" && { down: [drop(sql)] }),
-          },
-        ]
-      : [];
-  return { add, validate, whole };
+    });
+  }
 }
 
 /**
- * Where the key it points at comes into being only when the wall goes up, as a partitioned table's constraints do: the
- * statements of that very transaction, and the steps behind it.
+ * What belongs into the transaction in which a key comes into being that foreign keys point at, where it comes into
+ * being only then: a partitioned table's, a deferrable or a temporal one.
  */
-export function lateKeys(draft: Draft, successors: readonly Successor[], target: Adoptee) {
+export function lateKeysSql(draft: Draft, successors: readonly Successor[], target: Adoptee) {
   const late = successors.filter((successor) => successor.isLate && successor.target === target);
-  const all = late.map((successor) => keySteps(draft, successor, successor.former.name, "enforce"));
   return {
     drop: late.map(
       ({ adoptee, former }) =>
         `alter table ${adoptee.sql} drop constraint ${quoteIdentifier(former.name)}`,
     ),
-    add: all.flatMap(({ add }) => add.flatMap(({ sql }) => sql)),
+    add: late.flatMap((successor) => [
+      ...holdersOf(draft, successor).map((holder) =>
+        addSql(successor, holder, successor.former.name),
+      ),
+      ...(successor.adoptee.table.kind === "partitioned" ? [] : immediateSql(successor)),
+    ]),
     locks: late.map(({ adoptee }) => ({ table: adoptee.sql, mode: "ACCESS EXCLUSIVE" as const })),
-    behind: all.flatMap(({ validate, whole }) => [...validate, ...whole]),
   };
+}
+
+/** Checks the keys of {@link lateKeysSql} and makes those of partitioned tables whole. */
+export function planLateKeys(
+  draft: Draft,
+  successors: readonly Successor[],
+  target: Adoptee,
+): void {
+  for (const successor of successors) {
+    if (!successor.isLate || successor.target !== target) continue;
+    const { adoptee, former } = successor;
+    planValidate(draft, successor, former.name, "enforce");
+    const sql = [
+      ...(adoptee.table.kind === "partitioned" ? wholeSql(successor) : []),
+      ...commentSql(successor),
+    ];
+    if (sql.length === 0) continue;
+    draft.step({
+      id: `${idOf(successor)}/swap`,
+      phase: "enforce",
+      title: `Let ${former.name} of ${label(adoptee.table)} name the tenant alone`,
+      sql,
+      locks: [
+        { table: adoptee.sql, mode: "SHARE ROW EXCLUSIVE" },
+        { table: target.sql, mode: "SHARE ROW EXCLUSIVE" },
+      ],
+    });
+  }
 }
 
 // MATCH FULL would refuse a row whose reference is empty, since its tenant never is.
@@ -190,24 +244,30 @@ function keepWhole(draft: Draft, { adoptee: { table, sql }, former }: Successor)
   });
 }
 
+function commentSql({ adoptee, former }: Successor): string[] {
+  if (former.comment === null) return [];
+  const name = quoteIdentifier(former.name);
+  return [`comment on constraint ${name} on ${adoptee.sql} is ${quoteLiteral(former.comment)}`];
+}
+
 /** Puts the new keys in the place of the former ones, under their names. */
 export function swapForeignKeys(draft: Draft, successors: readonly Successor[]): void {
-  for (const { adoptee, target, former, name, isLate: late } of successors) {
+  for (const successor of successors) {
+    const { adoptee, target, former, name, isLate: late } = successor;
     if (late) continue;
     const { table, sql } = adoptee;
-    const own = quoteIdentifier(former.name);
-    const comment =
-      former.comment === null
-        ? []
-        : [`comment on constraint ${own} on ${sql} is ${quoteLiteral(former.comment)}`];
+    const [temporary, own] = [quoteIdentifier(name), quoteIdentifier(former.name)];
     draft.step({
-      id: `${label(table)}/foreign-key/${former.name}/swap`,
+      id: `${idOf(successor)}/swap`,
       phase: "enforce",
       title: `Let ${former.name} of ${label(table)} name the tenant alone`,
       sql: [
         `alter table ${sql} drop constraint ${own}`,
-        `alter table ${sql} rename constraint ${quoteIdentifier(name)} to ${own}`,
-        ...comment,
+        ...holdersOf(draft, successor).map(
+          (holder) => `alter table ${qualified(holder)} rename constraint ${temporary} to ${own}`,
+        ),
+        ...(table.kind === "partitioned" ? wholeSql(successor) : immediateSql(successor)),
+        ...commentSql(successor),
       ],
       locks: [
         { table: sql, mode: "ACCESS EXCLUSIVE" },

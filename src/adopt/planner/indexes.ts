@@ -1,6 +1,7 @@
-import { qualified, quoteIdentifier, quoteLiteral } from "../../guards/postgres/ddl/identifier.js";
+import { qualified, quoteLiteral } from "../../guards/postgres/ddl/identifier.js";
 import type { Index, ObjectName, Table } from "../schema.js";
 import { label, type Adoptee, type Draft } from "./draft.js";
+import { mayCompare } from "./exclusions.js";
 import { createIndexSql, plainKeys, type IndexDraft } from "./index-sql.js";
 
 /** Builds, beside the running application, every index that the wall will need. */
@@ -9,15 +10,17 @@ export function planIndexes(draft: Draft): void {
     const { table, column } = adoptee;
     let leads = false;
     for (const index of table.indexes) {
-      if (index.parent !== null || index.isExclusion) continue;
+      const isTemporal = index.constraint?.withoutOverlaps === true;
+      if (index.parent !== null || (index.isExclusion && !isTemporal)) continue;
       if (!index.isValid && table.kind !== "partitioned") {
         refuseInvalid(draft, table, index);
         continue;
       }
       if (index.keys[0]?.column === column) leads = true;
-      if (!index.isUnique || index.keys.some((key) => key.column === column)) continue;
-      leads ||= index.predicate === null;
-      if (index.isPrimary && adoptee.keepsKey) addKey(draft, adoptee, index);
+      if (!(index.isUnique || isTemporal) || index.keys.some((key) => key.column === column))
+        continue;
+      leads ||= index.predicate === null && !isTemporal;
+      if (index.isPrimary && adoptee.keepsKey && !isTemporal) addKey(draft, adoptee, index);
       else replace(draft, adoptee, index);
     }
     if (!leads && table.partitionOf === null) addLead(draft, adoptee);
@@ -68,6 +71,19 @@ function replace(draft: Draft, adoptee: Adoptee, former: Index): void {
     label({ schema: table.schema, name: former.name }),
     `It becomes unique within a tenant: an ON CONFLICT (${columns}) on ${label(table)} must then name ${column} as well.`,
   );
+  const isTemporal = former.constraint?.withoutOverlaps === true;
+  if (isTemporal && !mayCompare(draft, adoptee, former)) return;
+  // An index by itself checks each row at once, which the application's statements are not made for.
+  if (isTemporal || former.constraint?.deferrable === true) {
+    draft.replacements.push({
+      adoptee,
+      former,
+      how: "rebuild",
+      name: former.name,
+      parts: new Map(),
+    });
+    return;
+  }
   const title = `Build ${former.name} of ${label(table)} anew with its tenant`;
   const parts = { name, column, like: former, unique: true };
   const isAdopting = table.kind === "partitioned" && former.constraint !== null;
@@ -75,7 +91,13 @@ function replace(draft: Draft, adoptee: Adoptee, former: Index): void {
   const made = isAdopting
     ? buildLeaves(draft, adoptee, former.name, title, parts)
     : build(draft, adoptee, id, title, parts);
-  draft.replacements.push({ adoptee, former, name, parts: made, isAdopting });
+  draft.replacements.push({
+    adoptee,
+    former,
+    how: isAdopting ? "adopt" : "take-over",
+    name,
+    parts: made,
+  });
 }
 
 type Parts = Pick<IndexDraft, "name" | "column" | "like" | "unique">;
@@ -90,8 +112,16 @@ function build(draft: Draft, { table }: Adoptee, id: string, title: string, part
   return made;
 }
 
-function buildOne(draft: Draft, on: Table, id: string, title: string, parts: Parts): void {
+function buildOne(
+  draft: Draft,
+  on: Table,
+  id: string,
+  title: string,
+  parts: Parts,
+  down?: readonly string[],
+): void {
   const own = { schema: on.schema, name: parts.name };
+  const drop = [`drop index concurrently if exists ${qualified(own)}`];
   draft.step({
     id,
     phase: "expand",
@@ -102,8 +132,8 @@ function buildOne(draft: Draft, on: Table, id: string, title: string, parts: Par
     // Read twice, and waited for in between.
     bytes: 2 * on.bytes,
     done: isValidSql(own),
-    repair: [`drop index concurrently if exists ${qualified(own)}`],
-    down: [`drop index concurrently if exists ${qualified(own)}`],
+    repair: drop,
+    down: down ?? drop,
   });
 }
 
@@ -120,34 +150,41 @@ function buildPartitioned(
   parts: Parts,
   made: Map<string, string>,
 ): void {
-  const own = { schema: table.schema, name: parts.name };
+  const own = qualified({ schema: table.schema, name: parts.name });
+  const names = draft.partitionsOf(table).map((partition) => ({
+    partition,
+    name: draft.names.relation(partition.schema, `${partition.name}_${parts.name}`),
+  }));
   draft.step({
     id,
     phase: "expand",
     title: `${title}: the partitioned table`,
     sql: [createIndexSql({ ...parts, on: table, concurrently: false, only: true })],
     locks: [{ table: qualified(table), mode: "SHARE" }],
-    down: [`drop index if exists ${qualified(own)}`],
+    // Those that are attached go with it, and cannot go before it.
+    down: [
+      `drop index if exists ${own}`,
+      ...names.map(
+        ({ partition, name }) =>
+          `drop index if exists ${qualified({ schema: partition.schema, name })}`,
+      ),
+    ],
   });
-  for (const partition of draft.partitionsOf(table)) {
-    const name = draft.names.relation(partition.schema, `${partition.name}_${parts.name}`);
+  for (const { partition, name } of names) {
     made.set(label(partition), name);
     const below = `${id}/${label(partition)}`;
     const what = `${title}: partition ${label(partition)}`;
     if (partition.kind === "partitioned") {
       buildPartitioned(draft, partition, below, title, { ...parts, name }, made);
     } else {
-      buildOne(draft, partition, below, what, { ...parts, name });
+      buildOne(draft, partition, below, what, { ...parts, name }, []);
     }
     draft.step({
       id: `${below}/attach`,
       phase: "expand",
       title: `${what}, attached`,
-      sql: [
-        `alter index ${qualified(own)} attach partition ${quoteIdentifier(partition.schema)}.${quoteIdentifier(name)}`,
-      ],
+      sql: [`alter index ${own} attach partition ${qualified({ schema: partition.schema, name })}`],
       locks: [{ table: qualified(partition), mode: "ACCESS SHARE" }],
-      // It goes with the parent's.
       down: [],
     });
   }

@@ -39,7 +39,7 @@ export function findObstacles(draft: Draft): void {
         acknowledgeable: false,
       });
     }
-    findTemporal(draft, table);
+    findInheritance(draft, table);
     findRules(draft, table);
     findRestrictive(draft, table);
   }
@@ -54,18 +54,21 @@ export function findObstacles(draft: Draft): void {
   }
 }
 
-function findTemporal(draft: Draft, table: Table): void {
-  const keys = [
-    ...table.indexes.filter((index) => index.constraint?.withoutOverlaps === true),
-    ...table.foreignKeys.filter((key) => key.hasPeriod),
-  ];
-  for (const { name } of keys) {
+// PostgreSQL applies the policies of the table that is named, not those of the children it reads.
+function findInheritance(draft: Draft, table: Table): void {
+  const parents = [...table.inherits, ...(table.partitionOf ? [table.partitionOf] : [])];
+  const children = draft.schema.tables.filter((child) =>
+    [...child.inherits, ...(child.partitionOf ? [child.partitionOf] : [])].some(
+      (parent) => parent.schema === table.schema && parent.name === table.name,
+    ),
+  );
+  for (const relative of [...parents, ...children]) {
+    if (draft.adoptee(relative) !== undefined) continue;
     draft.obstacle({
-      code: "temporal-key",
-      object: `${label(table)}.${name}`,
-      why: "A key over a period (WITHOUT OVERLAPS, PERIOD) cannot be built beside the running application.",
-      remedy:
-        "Make it name the tenant in a migration of your own, or replace it by an exclusion constraint.",
+      code: "inheritance",
+      object: label(table),
+      why: `It is a tenant's and its relative ${label(relative)} is not: who reads the parent passes the policies of the child.`,
+      remedy: "Declare parent and children the same, or end the inheritance.",
       acknowledgeable: false,
     });
   }
@@ -119,11 +122,13 @@ function findReferences(draft: Draft): void {
       );
     const object = `${label(table)}.${foreignKey.name}`;
     if (target.keepsKey && isKey) {
-      draft.notice(
-        "foreign-key",
+      draft.obstacle({
+        code: "foreign-key-into-tenant",
         object,
-        `A table that is no tenant's points at rows of ${label(target.table)}; whoever reads it learns their ids.`,
-      );
+        why: `A table that is no tenant's points at rows of ${label(target.table)}: whoever reads it learns their ids, and what a tenant deletes cascades into it.`,
+        remedy: `Declare ${label(table)} a tenant table as well, or drop the foreign key. Acknowledged, it stays.`,
+        acknowledgeable: true,
+      });
       continue;
     }
     draft.obstacle({

@@ -27,7 +27,7 @@ function raise(draft: Draft, { table, sql }: Adoptee, column: Column, sequence: 
       `select pg_catalog.setval(${own}, highest)
 from (select pg_catalog.max(${quoteIdentifier(column.name)})::bigint as highest from ${sql}) held,
   (select last_value, is_called from ${qualified(sequence)}) drawn, pg_catalog.pg_sequence s
-where s.seqrelid = ${own} and s.seqincrement > 0 and highest between s.seqmin and s.seqmax
+where s.seqrelid = ${own} and s.seqincrement > 0 and not s.seqcycle and highest between s.seqmin and s.seqmax
   and (highest > last_value or (highest = last_value and not is_called))`,
     ],
     // A sequence does not go back with a transaction, and need not.

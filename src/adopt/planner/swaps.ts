@@ -1,7 +1,7 @@
 import { qualified, quoteIdentifier, quoteLiteral } from "../../guards/postgres/ddl/identifier.js";
 import type { Index, Table } from "../schema.js";
 import { columnList, label, type Draft, type Replacement } from "./draft.js";
-import { lateKeys, type Successor } from "./foreign-keys.js";
+import { lateKeysSql, planLateKeys, type Successor } from "./foreign-keys.js";
 import { recreatedViews } from "./views.js";
 
 /** Puts the indexes with the tenant in the place of the former ones, under their names, a table at a time. */
@@ -10,13 +10,15 @@ export function swapIndexes(draft: Draft, successors: readonly Successor[]): voi
     const own = draft.replacements.filter((replacement) => replacement.adoptee === adoptee);
     if (own.length === 0) continue;
     const { table, sql } = adoptee;
+    const rebuilt = own.filter(({ how }) => how === "rebuild");
     const dropped = own.flatMap(({ former }) => former.constraint?.name ?? []);
-    const keys = lateKeys(draft, successors, adoptee);
+    const keys = lateKeysSql(draft, successors, adoptee);
     const views = recreatedViews(draft, adoptee, dropped);
     draft.step({
       id: `${label(table)}/swap`,
       phase: "enforce",
-      title: `Let ${own.map(({ former }) => former.name).join(", ")} of ${label(table)} name the tenant alone`,
+      title: `Let ${own.map(({ former }) => former.name).join(", ")} of ${label(table)} name the tenant alone${rebuilt.length > 0 ? "; PostgreSQL has no way to build a deferrable or temporal key beside writes" : ""}`,
+      bytes: rebuilt.length * draft.bytesOf(table),
       sql: [
         ...views.drop,
         ...keys.drop,
@@ -33,7 +35,7 @@ export function swapIndexes(draft: Draft, successors: readonly Successor[]): voi
         ...keys.locks,
       ],
     });
-    draft.steps.push(...keys.behind);
+    planLateKeys(draft, successors, adoptee);
   }
 }
 
@@ -66,11 +68,14 @@ function swapSql(draft: Draft, replacement: Replacement): string[] {
   const when = `${constraint.deferrable ? " deferrable" : ""}${constraint.deferred ? " initially deferred" : ""}`;
   return [
     `alter table ${sql} drop constraint ${own}`,
-    ...(!replacement.isAdopting
+    ...(replacement.how === "take-over"
       ? [
           `alter table ${sql} add constraint ${own} ${kind} using index ${quoteIdentifier(name)}${when}`,
         ]
-      : adoptingSql(draft, replacement, kind, when)),
+      : [
+          ...(replacement.how === "adopt" ? partsSql(draft, replacement, kind, when) : []),
+          wholeSql(replacement, sql, constraint.name, kind, when),
+        ]),
     ...marks,
     ...(constraint.comment === null
       ? []
@@ -90,25 +95,50 @@ function partNames(draft: Draft, { adoptee: { table }, former, parts }: Replacem
 }
 
 // The partitioned table finds a like constraint on every partition, so that it builds nothing.
-function adoptingSql(
-  draft: Draft,
-  { adoptee, former, parts }: Replacement,
+function partsSql(draft: Draft, replacement: Replacement, kind: string, when: string): string[] {
+  const { adoptee, former, parts } = replacement;
+  const beneath = (table: Table): string[] =>
+    draft.partitionsOf(table).flatMap((partition) => {
+      const own = draft.partOf({ schema: adoptee.table.schema, name: former.name }, partition);
+      if (partition.kind === "partitioned") {
+        const name = own?.constraint?.name ?? former.name;
+        return [
+          ...beneath(partition),
+          wholeSql(replacement, qualified(partition), name, kind, when),
+        ];
+      }
+      const index = parts.get(label(partition)) ?? "";
+      const name = quoteIdentifier(own?.constraint?.name ?? index);
+      return [
+        `alter table ${qualified(partition)} add constraint ${name} ${kind} using index ${quoteIdentifier(index)}${when}`,
+      ];
+    });
+  return beneath(adoptee.table);
+}
+
+function wholeSql(
+  { adoptee, former }: Replacement,
+  table: string,
+  name: string,
   kind: string,
   when: string,
-): string[] {
-  const constraint = quoteIdentifier(former.constraint?.name ?? former.name);
-  const columns = former.keys.map(({ column }) => column as string);
-  const distinct = former.nullsNotDistinct && !former.isPrimary ? " nulls not distinct" : "";
-  const include = former.include.length > 0 ? ` include (${columnList(former.include)})` : "";
+): string {
+  const columns = [adoptee.column, ...former.keys.map(({ column }) => column as string)];
+  const include = former.include.filter((column) => column !== adoptee.column);
+  const overlaps = former.constraint?.withoutOverlaps === true ? " without overlaps" : "";
   return [
-    ...draft.leavesOf(adoptee.table).map((leaf) => {
-      const index = parts.get(label(leaf)) ?? "";
-      const own = draft.partOf({ schema: adoptee.table.schema, name: former.name }, leaf);
-      const name = quoteIdentifier(own?.constraint?.name ?? index);
-      return `alter table ${qualified(leaf)} add constraint ${name} ${kind} using index ${quoteIdentifier(index)}${when}`;
-    }),
-    `alter table ${adoptee.sql} add constraint ${constraint} ${kind}${distinct} (${columnList([adoptee.column, ...columns])})${include}${when}`,
-  ];
+    `alter table ${table} add constraint ${quoteIdentifier(name)} ${kind}`,
+    ...(former.nullsNotDistinct && !former.isPrimary ? ["nulls not distinct"] : []),
+    `(${columnList(columns)}${overlaps})`,
+    ...(include.length > 0 ? [`include (${columnList(include)})`] : []),
+    ...(former.storage.length > 0 ? [`with (${former.storage.join(", ")})`] : []),
+    ...(former.tablespace === null
+      ? []
+      : [`using index tablespace ${quoteIdentifier(former.tablespace)}`]),
+    when.trim(),
+  ]
+    .join(" ")
+    .trimEnd();
 }
 
 // A publication's columns must take in those that identify a row, and now the tenant's does.

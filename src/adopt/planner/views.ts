@@ -1,6 +1,7 @@
 import { qualified, quoteIdentifier, quoteLiteral } from "../../guards/postgres/ddl/identifier.js";
 import type { ObjectName, View } from "../schema.js";
 import { label, primaryKey, type Adoptee, type Draft } from "./draft.js";
+import { choiceOf } from "./adoptees.js";
 import { groupedByTenant } from "./group-by.js";
 
 const same = (one: ObjectName, other: ObjectName) =>
@@ -13,6 +14,21 @@ export function showsTenants(draft: Draft, view: View): boolean {
     const below = draft.schema.views.find((other) => same(other, read));
     return below !== undefined && below !== view && showsTenants(draft, below);
   });
+}
+
+/** Whether every table that a view reads is shared, itself or through other views; a view of constants reads none. */
+function showsShared(draft: Draft, view: View): boolean {
+  return view.reads.every((read) => {
+    const table = draft.table(read);
+    if (table !== undefined) return choiceOf(draft, table).kind === "shared";
+    const below = draft.schema.views.find((other) => same(other, read));
+    return below !== undefined && !below.isMaterialized && showsShared(draft, below);
+  });
+}
+
+/** Whether the logins are let to a view: one that shows tenants' rows, or shared ones alone. */
+export function isShown(draft: Draft, view: View): boolean {
+  return !view.isMaterialized && (showsTenants(draft, view) || showsShared(draft, view));
 }
 
 /** Views that stand on one of these constraints, and those that read them, in the order of their making. */
@@ -122,7 +138,21 @@ export function planViews(draft: Draft): void {
         acknowledgeable: true,
       });
     }
-    if (!showsTenants(draft, view)) continue;
+    const sql = qualified(view);
+    if (!showsTenants(draft, view)) {
+      if (!isShown(draft, view)) continue;
+      draft.step({
+        id: `${label(view)}/view`,
+        phase: "enforce",
+        title: `Let the logins read the view ${label(view)}, which shows no tenant's rows`,
+        sql: [
+          `alter view ${sql} set (security_invoker = true)`,
+          `grant select on ${sql} to ${logins}`,
+        ],
+        locks: [{ table: sql, mode: "ACCESS EXCLUSIVE" }],
+      });
+      continue;
+    }
     if (view.isMaterialized) {
       draft.obstacle({
         code: "materialized-view",
@@ -135,11 +165,10 @@ export function planViews(draft: Draft): void {
         id: `${label(view)}/view`,
         phase: "enforce",
         title: `Take the materialised view ${label(view)} from the application's login`,
-        sql: [`revoke all on ${qualified(view)} from public, ${quoteIdentifier(app)}`],
+        sql: [`revoke all on ${sql} from public, ${quoteIdentifier(app)}`],
       });
       continue;
     }
-    const sql = qualified(view);
     draft.step({
       id: `${label(view)}/view`,
       phase: "enforce",

@@ -1,35 +1,48 @@
 import { qualified, quoteIdentifier } from "../../guards/postgres/ddl/identifier.js";
 import { sharedTableSql, tableSql } from "../../guards/postgres/ddl/policies.js";
 import type { WallRoles } from "../../guards/postgres/ddl/roles.js";
+import type { RolloutMode, RolloutPlan } from "../../guards/postgres/ddl/rollout.js";
+import { sealSql } from "../../guards/postgres/ddl/seal-sql.js";
 import type { WallPlan } from "../../guards/postgres/index.js";
 import type { ObjectName, Table } from "../schema.js";
-import { unassignSql } from "./columns.js";
+import { tenantLiteral, unassignSql } from "./columns.js";
 import { label, type Adoptee, type Draft } from "./draft.js";
+import { isShown } from "./views.js";
 import { keptPoliciesSql } from "./kept-policies.js";
 
 /** Creates the schema `partywall` with the seal, which policies and defaults call. */
-export function planSeal(draft: Draft, wall: WallPlan): void {
+export function planSeal(
+  draft: Draft,
+  wall: WallPlan,
+  roles: WallRoles,
+  rollout: RolloutPlan,
+): void {
   draft.step({
     id: "seal",
     phase: "enforce",
     title: "Create the seal: the functions that tell the database whose transaction it is",
-    sql: wall.statements,
+    sql: sealSql(roles, wall.seal, rollout.until !== undefined),
   });
 }
 
 /** Puts each table behind the wall: the default that stamps, the policies, the rights. */
-export function planWalls(draft: Draft, roles: WallRoles): void {
+export function planWalls(draft: Draft, roles: WallRoles, rollout: RolloutPlan): void {
   for (const adoptee of draft.adoptees.values()) {
     if (adoptee.table.partitionOf !== null) continue;
     const { table } = adoptee;
     const family = [adoptee, ...descendants(draft, table)];
+    const mode = rollout.modeOf(table);
     draft.step({
       id: `${label(table)}/wall`,
       phase: "enforce",
-      title: `Put ${label(table)} behind the wall`,
+      title:
+        mode === undefined || rollout.until === undefined
+          ? `Put ${label(table)} behind the wall`
+          : `Put ${label(table)} behind the wall, for now to ${mode}, until ${new Date(rollout.until).toISOString()}`,
       sql: [
-        ...family.flatMap((member) => wallSql(draft, member, roles)),
-        ...unassignSql(adoptee),
+        ...family.flatMap((member) => wallSql(draft, member, roles, mode, rollout.until)),
+        // Short of being enforced, rows may be written by nobody in particular.
+        ...(mode === undefined ? unassignSql(adoptee) : []),
         ...keptPoliciesSql(adoptee, roles.app),
       ],
       locks: family.map((member) => ({ table: member.sql, mode: "ACCESS EXCLUSIVE" as const })),
@@ -44,7 +57,13 @@ function descendants(draft: Draft, table: ObjectName): Adoptee[] {
   });
 }
 
-function wallSql(draft: Draft, { table, column }: Adoptee, roles: WallRoles): string[] {
+function wallSql(
+  draft: Draft,
+  { table, column, former, choice }: Adoptee,
+  roles: WallRoles,
+  mode: RolloutMode | undefined,
+  until: number | undefined,
+): string[] {
   const target = {
     table: { schema: table.schema, name: table.name },
     column,
@@ -54,7 +73,11 @@ function wallSql(draft: Draft, { table, column }: Adoptee, roles: WallRoles): st
     indexed: true,
     partition: table.partitionOf !== null,
   };
-  return [...tableSql(target, roles), ...sequenceSql(table, roles)];
+  // What the column's default is by then.
+  const standing =
+    former?.default ?? (choice.assign === undefined ? tenantLiteral(draft) : undefined);
+  const rollout = mode === undefined || until === undefined ? undefined : { mode, until, standing };
+  return [...tableSql(target, roles, rollout), ...sequenceSql(table, roles)];
 }
 
 // An identity column needs no right on its sequence; a default that calls one does, whoever owns it.
@@ -92,7 +115,10 @@ export function planShared(
 /** Gives the logins their way into the schemas, and takes from the application's what could pass the wall. */
 export function planPrivileges(draft: Draft, wall: WallPlan, roles: WallRoles): void {
   const logins = `${quoteIdentifier(roles.app)}, ${quoteIdentifier(roles.system)}`;
-  const schemas = new Set(draft.schema.tables.map(({ schema }) => schema));
+  const shown = draft.schema.views.filter(
+    (view) => view.extension === null && isShown(draft, view),
+  );
+  const schemas = new Set([...draft.schema.tables, ...shown].map(({ schema }) => schema));
   draft.step({
     id: "schemas",
     phase: "enforce",
@@ -101,6 +127,16 @@ export function planPrivileges(draft: Draft, wall: WallPlan, roles: WallRoles): 
       (schema) => `grant usage on schema ${quoteIdentifier(schema)} to ${logins}`,
     ),
   });
+  if (draft.schema.sequences.length > 0) {
+    draft.step({
+      id: "sequences",
+      phase: "enforce",
+      title: "Let the logins draw from the sequences that belong to no column",
+      sql: draft.schema.sequences.map(
+        (sequence) => `grant usage on sequence ${qualified(sequence)} to ${logins}`,
+      ),
+    });
+  }
   for (const { code, sql, otherwise } of wall.privileges) {
     draft.step({
       id: `privilege/${code}`,

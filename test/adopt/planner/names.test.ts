@@ -17,7 +17,7 @@ test("a cut never splits a letter of several bytes", () => {
   for (const letter of ["é", "語", "😀"]) {
     const name = fittingName(letter.repeat(60));
     expect(Buffer.byteLength(name)).toBeLessThanOrEqual(63);
-    expect(name.isWellFormed?.() ?? !name.includes("\uFFFD")).toBe(true);
+    expect(Buffer.from(name).toString()).toBe(name);
     expect(name.startsWith(letter)).toBe(true);
   }
 });
