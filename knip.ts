@@ -13,6 +13,7 @@ const publicFiles = Object.values(manifest.exports).flatMap((target) =>
 export default {
   entry: [
     ...publicFiles,
+    "src/cli/bin.ts",
     "scripts/*.js",
     "bench/*/run.ts",
     "examples/*/main.ts",

@@ -19,6 +19,7 @@ const LAYERS = {
   frameworks: { files: ["frameworks/"], may: ["resolvers", "scope"], mayType: ["core"] },
   guards: { files: ["guards/"], may: ["scope"] },
   adapters: { files: ["adapters/"], may: ["guards", "scope"] },
+  adopt: { files: ["adopt/"], may: ["guards", "scope"] },
   runtime: { files: ["runtime/"], may: ["scope"] },
   control: {
     files: ["control/"],
@@ -35,13 +36,23 @@ const LAYERS = {
       "frameworks",
       "guards",
       "adapters",
+      "adopt",
       "runtime",
     ],
   },
 };
 
 /** The packages that shipped code may import, and where. Everything else is passed in by the caller. */
-const PACKAGES = { jose: ["resolvers/jwt.ts", "resolvers/jwt-key.ts"] };
+const PACKAGES = {
+  jose: ["resolvers/jwt.ts", "resolvers/jwt-key.ts"],
+  jiti: ["cli/module-loader.ts"],
+  "@babel/parser": [
+    "adopt/schema-files/drizzle-source.ts",
+    "adopt/schema-files/syntax.ts",
+    "cli/init/source-file.ts",
+    "cli/init/tsconfig.ts",
+  ],
+};
 
 const root = process.argv[2] ?? fileURLToPath(new URL("..", import.meta.url));
 const src = join(root, "src");

@@ -1,0 +1,2 @@
+export { definePartywallConfig, type ConfigRoles, type PartywallConfig } from "./define-config.js";
+export type { Script, ScriptContext } from "./script.js";

@@ -1,0 +1,31 @@
+import type { Check } from "../check.js";
+
+/** Keys that reach across tenants: row security does not apply to what the database looks up for itself. */
+export const keyChecks: readonly Check[] = [
+  {
+    code: "foreign-key-without-tenant",
+    severity: "critical",
+    why: "The foreign key {object} is looked up past row security: a tenant can refer to another's row, learn that it is there, and be changed by what happens to it.",
+    fix: "Let it begin with the tenant column on both sides, as partywall adopt does.",
+    find: `select format('%I on %s', k.conname, k.conrelid::regclass) as object
+from pg_constraint k join tenant_table t on t.oid = k.confrelid left join tenant_table f on f.oid = k.conrelid
+where k.contype = 'f' and k.conparentid = 0 and not exists (
+  select from generate_subscripts(k.conkey, 1) at
+  where k.conkey[at] = f.tenant_attnum and k.confkey[at] = t.tenant_attnum)`,
+  },
+  {
+    // A value that is unique in the whole world is no tenant's to choose: uuid, identity, serial.
+    code: "unique-without-tenant",
+    severity: "high",
+    why: "The unique index {object} spans every tenant: an error tells a tenant which values others have, and takes them from it.",
+    fix: "Let the key begin with the tenant column.",
+    find: `select i.indexrelid::regclass::text as object from pg_index i join tenant_table t on t.oid = i.indrelid
+where (i.indisunique or i.indisexclusion)
+  and not exists (select from pg_inherits h where h.inhrelid = i.indexrelid)
+  and not exists (select from generate_series(0, i.indnkeyatts - 1) at where i.indkey[at] = t.tenant_attnum)
+  and not exists (select from generate_series(0, i.indnkeyatts - 1) at
+    join pg_attribute a on a.attrelid = t.oid and a.attnum = i.indkey[at]
+    left join pg_attrdef d on d.adrelid = t.oid and d.adnum = a.attnum
+    where a.atttypid = 'uuid'::regtype or a.attidentity <> '' or pg_get_expr(d.adbin, d.adrelid) like 'nextval(%')`,
+  },
+];

@@ -1,0 +1,51 @@
+import type { Check } from "../check.js";
+import { ROLLOUT_CONDITION, writtenCondition } from "../../ddl/standing-rollouts.js";
+
+/** Tables whose rows row security does not keep apart, or not all of them. */
+export const tableChecks: readonly Check[] = [
+  {
+    code: "row-security-off",
+    severity: "critical",
+    why: "Row security is not enabled and forced on {object}, so its policies do not keep tenants apart.",
+    fix: "alter table {object} enable row level security, force row level security",
+    find: `select object from tenant_table
+where (has_policy or reachable) and not (relrowsecurity and relforcerowsecurity)`,
+  },
+  {
+    // To the letter what the wall wrote: a condition that merely looks like it may let everything through.
+    code: "policy-changed",
+    severity: "critical",
+    why: "The policy partywall_tenant of {object} is missing or not the one the wall wrote, so it may let every row pass.",
+    fix: "partywall policies --apply",
+    find: `select t.object from tenant_table t where (t.has_policy or t.reachable) and not exists (
+  select from login l, pg_policy p
+  cross join lateral (select pg_get_expr(p.polqual, p.polrelid) as read, pg_get_expr(p.polwithcheck, p.polrelid) as written) e
+  where p.polrelid = t.oid and p.polname = 'partywall_tenant' and not p.polpermissive and p.polcmd = '*'
+    and l.oid = any (p.polroles)
+    and ((e.read ~ '^\\([^=]+ = \\( SELECT partywall\\.tenant_[a-z]+\\(\\) AS tenant_[a-z]+\\)\\)$' and e.written = e.read)
+      or (e.read ~ ${ROLLOUT_CONDITION} and e.written = ${writtenCondition("e.read")})))`,
+  },
+  {
+    code: "table-unwalled",
+    severity: "critical",
+    why: "{object} holds tenants' rows, by its tenant column or by the configuration, and no wall stands before it.",
+    fix: "Add it to the tables of the configuration (or say there that it is shared or unmanaged), then partywall policies --apply.",
+    find: `select format('%I.%I', n.nspname, c.relname) as object
+from pg_class c join pg_namespace n on n.oid = c.relnamespace
+left join declared d on d.schema = n.nspname and d.name = c.relname
+where c.relkind in ('r', 'p', 'f') and c.oid not in (select oid from tenant_table)
+  and n.nspname !~ '^pg_' and n.nspname not in ('information_schema', 'partywall')
+  and (d.kind = 'tenant' or (d.kind is null
+    and exists (select from pg_attribute a where a.attrelid = c.oid and not a.attisdropped
+      and a.attname in (select name from tenant_column))
+    and exists (select from login l where has_table_privilege(l.oid, c.oid, 'select, insert, update, delete')
+      or has_any_column_privilege(l.oid, c.oid, 'select, insert, update'))))`,
+  },
+  {
+    code: "truncate",
+    severity: "critical",
+    why: "The login may TRUNCATE {object}, which removes every tenant's rows and which no policy stops.",
+    fix: "revoke truncate on {object} from {login}, public",
+    find: `select t.object from tenant_table t, login l where has_table_privilege(l.oid, t.oid, 'truncate')`,
+  },
+];

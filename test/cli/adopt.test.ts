@@ -1,0 +1,164 @@
+import { afterAll, beforeAll, beforeEach, afterEach, expect, test } from "vitest";
+import { describeEngine } from "../support/engine.js";
+import { testDatabase, urlAs, withClient, type TestDatabase } from "../support/postgres.js";
+import { dropRoles } from "../support/roles.js";
+import { createProject, type Project } from "./project.js";
+
+const TENANT = "7f0c3c1e-5d0e-4a52-9f0e-0d3c5f1b2a34";
+const TABLES = `
+create table countries (code text primary key, name text not null);
+create table customers (id int generated always as identity primary key, email text not null unique, country text references countries);
+create table orders (id int generated always as identity primary key, customer_id int not null references customers, note text);
+insert into countries values ('gb', 'Britain');
+insert into customers (email, country) values ('a@example.com', 'gb');
+insert into orders (customer_id, note) select 1, 'order ' || n from generate_series(1, 100) n;`;
+
+describeEngine("postgres", "partywall adopt", () => {
+  let project: Project;
+  let database: TestDatabase;
+  beforeAll(async () => {
+    project = await createProject();
+  });
+  afterAll(() => project.remove());
+  beforeEach(async () => {
+    database = await testDatabase();
+    const { name, url } = database;
+    const roles = { app: `${name}_app`, system: `${name}_system`, owner: `${name}_owner` };
+    await withClient(url, async (client) => {
+      for (const role of [roles.app, roles.system]) await client.query(`create role ${role}`);
+      await client.query(TABLES);
+    });
+    await project.write(
+      "partywall.config.ts",
+      `export default {
+        entry: "./nowhere.ts",
+        tables: { countries: "shared" },
+        adopt: { tenant: "${TENANT}" },
+        postgres: { roles: ${JSON.stringify(roles)} },
+      } as const;`,
+    );
+    project.env["PARTYWALL_DATABASE_URL"] = url;
+    project.secrets.push(new URL(url).password);
+  });
+  afterEach(async () => {
+    await database.drop();
+    await dropRoles(database);
+  });
+
+  const json = async (...args: string[]) => {
+    const { code, stdout, stderr } = await project.run([...args, "--json"]);
+    return { code, stderr, data: JSON.parse(stdout || "null") as never };
+  };
+  const columns = () =>
+    withClient(database.url, async (client) => {
+      const { rows } = await client.query<{ table: string }>(
+        "select table_name as table from information_schema.columns where table_schema = 'public' and column_name = 'tenant_id' order by 1",
+      );
+      return rows.map((row) => row.table);
+    });
+
+  test("plan shows every table and step, and changes nothing", async () => {
+    const { code, stdout, stderr } = await project.run(["adopt", "plan"]);
+    expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
+    for (const said of ["public.orders", "everybody's", "expand", "access exclusive", "about"]) {
+      expect(stdout).toContain(said);
+    }
+    expect(stdout).toContain("ON CONFLICT");
+    expect(await columns()).toEqual([]);
+    const plan = (await json("adopt", "plan")).data as { steps: unknown[]; obstacles: unknown[] };
+    expect(plan.steps.length).toBeGreaterThan(10);
+    expect(plan.obstacles).toEqual([]);
+  });
+
+  test("plan --sql is a script, of one phase where that is asked for", async () => {
+    const { stdout } = await project.run(["adopt", "plan", "--sql", "--phase", "expand"]);
+    expect(stdout).toContain(`add column "tenant_id" uuid not null default '${TENANT}'`);
+    expect(stdout).toContain("concurrently");
+    expect(stdout).not.toContain("row level security");
+  });
+
+  test("an obstacle ends the plan with 1, and the run before anything is changed", async () => {
+    await withClient(database.url, (client) =>
+      client.query(
+        `create materialized view totals as select count(*) from orders; create function own() returns int language sql security definer as 'select 1'`,
+      ),
+    );
+    for (const command of ["plan", "run"]) {
+      const { code, stdout, stderr } = await project.run(["adopt", command]);
+      expect(code, command).toBe(1);
+      const said = stdout + stderr;
+      expect(said).toContain('--acknowledge "totals"');
+      expect(said).toContain('--acknowledge "public.own()"');
+    }
+    expect(await columns()).toEqual([]);
+    const answered = ["--acknowledge", "totals", "--acknowledge", "public.own()"];
+    expect((await project.run(["adopt", "plan", ...answered])).code).toBe(0);
+  });
+
+  test("phases run one after the other, status tells between them, and the wall stands at the end", async () => {
+    expect((await project.run(["adopt", "status"])).stdout).toContain("There never was");
+    const first = await json("adopt", "run", "--phase", "expand", "--phase", "backfill");
+    expect(first.code).toBe(0);
+    expect(first.data).toMatchObject({ outcome: "phases-done" });
+    expect(await columns()).toEqual(["customers", "orders"]);
+    expect((await json("adopt", "status")).data).toMatchObject({
+      state: "unfinished",
+      phase: "enforce",
+    });
+    const last = await project.run(["adopt", "run"]);
+    expect(last).toMatchObject({ code: 0 });
+    expect(last.stdout).toContain("Every step is done.");
+    expect((await json("adopt", "status")).data).toMatchObject({ state: "finished", left: 0 });
+    await withClient(database.url, async (client) => {
+      const { rows } = await client.query(
+        "select count(*)::int as n from pg_class where relforcerowsecurity and relname in ('customers', 'orders')",
+      );
+      expect(rows).toEqual([{ n: 2 }]);
+    });
+    const undone = await project.run(["adopt", "undo", "--yes"]);
+    expect(undone.code).toBe(1);
+    expect(undone.stderr).toContain("cannot be taken back");
+  });
+
+  test("undo asks, and takes everything back", async () => {
+    await project.run(["adopt", "run", "--phase", "expand", "--phase", "backfill"]);
+    const unasked = await project.run(["adopt", "undo"]);
+    expect(unasked.code).toBe(2);
+    expect(unasked.stderr).toContain("--yes");
+    expect(await columns()).toEqual(["customers", "orders"]);
+    expect(await project.run(["adopt", "undo", "--yes"])).toMatchObject({
+      code: 0,
+      stdout: "Taken back.\n",
+    });
+    expect(await columns()).toEqual([]);
+    expect((await project.run(["adopt", "undo", "--yes"])).stdout).toContain("no adoption");
+  });
+
+  test("what nobody said is asked for by flag and path", async () => {
+    await project.write("partywall.config.ts", 'export default { entry: "./nowhere.ts" };');
+    const { code, stderr } = await project.run(["adopt", "plan"]);
+    expect(code).toBe(2);
+    expect(stderr).toContain("--app <role>");
+    const wrong = [
+      ["--tenant", "X", "--tenant-type", "uuid"],
+      ["--tenant", TENANT, "--shared", "nowhere"],
+      ["--tenant", TENANT, "--schema", "nowhere"],
+    ];
+    const { name } = database;
+    for (const flags of wrong) {
+      const logins = ["--app", `${name}_app`, "--system", `${name}_system`];
+      const outcome = await project.run(["adopt", "plan", ...logins, ...flags]);
+      expect(outcome.code, flags.join(" ")).toBe(1);
+      expect(outcome.stderr).toMatch(/tenant|nowhere/);
+    }
+    expect((await project.run(["adopt", "plan", "--keys", "both"])).code).toBe(2);
+  });
+
+  test("a database that does not answer is named without its password", async () => {
+    const url = urlAs(database.url, { user: "nobody_here", password: "not to be told" });
+    project.secrets.push("not to be told", "not%20to%20be%20told");
+    const { code, stderr } = await project.run(["adopt", "plan", "--url", url]);
+    expect(code).toBe(1);
+    expect(stderr).toContain("could not be reached");
+  });
+});
