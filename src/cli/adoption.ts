@@ -111,6 +111,7 @@ export function adoptOptions(
     ...(column !== undefined && { column }),
     ...(keys !== undefined && { keys }),
     ...(seal !== undefined && { seal }),
+    ...(config?.postgres?.rollout !== undefined && { rollout: config.postgres.rollout }),
     ...(config?.adopt?.otherwise !== undefined && { otherwise: config.adopt.otherwise }),
   };
 }
