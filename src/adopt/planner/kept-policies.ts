@@ -11,10 +11,10 @@ const COMMANDS = ["select", "insert", "update", "delete"] as const;
  * Source: PostgreSQL manual, CREATE POLICY, "Application of Multiple Policies".
  */
 export function keptPoliciesSql({ table, sql }: Adoptee, app: string): string[] {
-  const permissive = table.policies.filter(({ isPermissive }) => isPermissive);
+  const permissive = table.policies.filter((policy) => policy.isPermissive && !isWalls(policy));
   if (table.rowSecurity === "off" || permissive.length === 0) return [];
   const login = quoteIdentifier(app);
-  return COMMANDS.map((command) => {
+  return COMMANDS.flatMap((command) => {
     const own = permissive.filter((policy) =>
       ["*", "all", command].includes(policy.command.toLowerCase()),
     );
@@ -27,9 +27,17 @@ export function keptPoliciesSql({ table, sql }: Adoptee, app: string): string[] 
       command === "insert" || command === "update"
         ? ` with check (${any((policy) => policy.withCheck ?? policy.using)})`
         : "";
-    return `create policy ${quoteIdentifier(`partywall_kept_${command}`)} on ${sql} as restrictive for ${command} to ${login}${using}${check}`;
+    const name = quoteIdentifier(`partywall_kept_${command}`);
+    return [
+      `drop policy if exists ${name} on ${sql}`,
+      `create policy ${name} on ${sql} as restrictive for ${command} to ${login}${using}${check}`,
+    ];
   });
 }
+
+/** Whether a policy is one that the wall put there. */
+export const isWalls = ({ name }: Policy) =>
+  /^partywall_(?:tenant|app|across|kept_(?:select|insert|update|delete))$/.test(name);
 
 function forRoles({ roles }: Policy, expression: string): string {
   if (roles.length === 0 || roles.includes("public")) return expression;

@@ -1,5 +1,8 @@
 import type { Table } from "../schema.js";
-import { label, primaryKey, type Draft } from "./draft.js";
+import { quoteIdentifier } from "../../guards/postgres/ddl/identifier.js";
+import { choiceOf } from "./adoptees.js";
+import { label, primaryKey, type Adoptee, type Draft } from "./draft.js";
+import { isWalls } from "./kept-policies.js";
 
 const TYPES: Record<string, RegExp> = {
   uuid: /^uuid$/,
@@ -30,6 +33,25 @@ export function findObstacles(draft: Draft): void {
         acknowledgeable: false,
       });
     }
+    if (former?.generated === true) {
+      draft.obstacle({
+        code: "tenant-column-generated",
+        object: `${label(table)}.${column}`,
+        why: "The tenant column is computed from others, so the database cannot stamp it.",
+        remedy: `Run alter table ${adoptee.sql} alter column ${quoteIdentifier(column)} drop expression.`,
+        acknowledgeable: false,
+      });
+    }
+    if (table.owner === draft.options.roles.app) {
+      draft.obstacle({
+        code: "owner",
+        object: label(table),
+        why: "The application's login owns it, and could take its policies away.",
+        remedy: `Run alter table ${adoptee.sql} owner to the login that runs migrations.`,
+        acknowledgeable: false,
+      });
+    }
+    findEmptying(draft, adoptee);
     if (former !== undefined && TYPES[draft.type]?.test(former.type) !== true) {
       draft.obstacle({
         code: "tenant-column-type",
@@ -41,7 +63,7 @@ export function findObstacles(draft: Draft): void {
     }
     findInheritance(draft, table);
     findRules(draft, table);
-    findRestrictive(draft, table);
+    findPolicies(draft, table);
   }
   findReferences(draft);
   findDefiners(draft);
@@ -86,9 +108,9 @@ function findRules(draft: Draft, table: Table): void {
   }
 }
 
-function findRestrictive(draft: Draft, table: Table): void {
-  if (table.policies.length === 0) return;
-  if (table.rowSecurity !== "off") {
+function findPolicies(draft: Draft, table: Table): void {
+  if (table.policies.every(isWalls)) return;
+  if (table.rowSecurity === "forced") {
     draft.notice(
       "policy",
       label(table),
@@ -99,10 +121,35 @@ function findRestrictive(draft: Draft, table: Table): void {
   draft.obstacle({
     code: "policy",
     object: label(table),
-    why: "The table has policies but row security is off, so they would come into force with the wall.",
+    why:
+      table.rowSecurity === "off"
+        ? "The table has policies but row security is off, so they would come into force with the wall."
+        : "The table's policies did not bind its owner, and will bind every login with the wall.",
     remedy: "Drop them, or acknowledge that they come into force.",
     acknowledgeable: true,
   });
+}
+
+// A foreign key over a tenant column that was there already.
+function findEmptying(draft: Draft, { table, column }: Adoptee): void {
+  for (const key of table.foreignKeys) {
+    if (key.isInherited || !key.columns.includes(column) || key.columns.length === 1) continue;
+    const limited = key.onDeleteColumns.length > 0 ? key.onDeleteColumns : key.columns;
+    const empties =
+      (key.onDelete.startsWith("set") && limited.includes(column)) ||
+      key.onUpdate.startsWith("set");
+    if (!empties && key.match !== "full") continue;
+    draft.obstacle({
+      code: "foreign-key-over-tenant",
+      object: `${label(table)}.${key.name}`,
+      why: empties
+        ? "What it does when the referenced row goes or changes would change the row's tenant."
+        : "MATCH FULL takes a row with a tenant and no reference for half a key.",
+      remedy:
+        "Limit its action to the other columns (ON DELETE SET NULL (column)), and make it MATCH SIMPLE.",
+      acknowledgeable: false,
+    });
+  }
 }
 
 function findReferences(draft: Draft): void {
@@ -121,7 +168,9 @@ function findReferences(draft: Draft): void {
         ({ column }) => column !== null && foreignKey.referencedColumns.includes(column),
       );
     const object = `${label(table)}.${foreignKey.name}`;
-    if (target.keepsKey && isKey) {
+    const known = draft.table(table);
+    const choice = known && choiceOf(draft, known);
+    if (target.keepsKey && isKey && choice?.writable !== true) {
       draft.obstacle({
         code: "foreign-key-into-tenant",
         object,
@@ -134,7 +183,10 @@ function findReferences(draft: Draft): void {
     draft.obstacle({
       code: "foreign-key",
       object,
-      why: `It points from a table that is no tenant's at a key of ${label(target.table)} that will be unique within a tenant only.`,
+      why:
+        choice?.writable === true
+          ? `Every tenant may write ${label(table)}, and could point it at another's rows of ${label(target.table)}.`
+          : `It points from a table that is no tenant's at a key of ${label(target.table)} that will be unique within a tenant only.`,
       remedy: `Declare ${label(table)} a tenant table as well, with its schema among those adopted, or drop the foreign key.`,
       acknowledgeable: false,
     });

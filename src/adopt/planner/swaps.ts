@@ -73,7 +73,7 @@ function swapSql(draft: Draft, replacement: Replacement): string[] {
           `alter table ${sql} add constraint ${own} ${kind} using index ${quoteIdentifier(name)}${when}`,
         ]
       : [
-          ...(replacement.how === "adopt" ? partsSql(draft, replacement, kind, when) : []),
+          ...partsSql(draft, replacement, kind, when),
           wholeSql(replacement, sql, constraint.name, kind, when),
         ]),
     ...marks,
@@ -94,13 +94,13 @@ function partNames(draft: Draft, { adoptee: { table }, former, parts }: Replacem
   });
 }
 
-// The partitioned table finds a like constraint on every partition, so that it builds nothing.
+// The partitioned table finds a like constraint on every partition, so that it builds nothing itself.
 function partsSql(draft: Draft, replacement: Replacement, kind: string, when: string): string[] {
   const { adoptee, former, parts } = replacement;
   const beneath = (table: Table): string[] =>
     draft.partitionsOf(table).flatMap((partition) => {
       const own = draft.partOf({ schema: adoptee.table.schema, name: former.name }, partition);
-      if (partition.kind === "partitioned") {
+      if (partition.kind === "partitioned" || replacement.how === "rebuild") {
         const name = own?.constraint?.name ?? former.name;
         return [
           ...beneath(partition),

@@ -62,9 +62,11 @@ export function recreatedViews(
   const create = views.flatMap((view) => {
     for (const dependent of view.dependents) refuseDependent(draft, view, dependent);
     const stands = view.constraints.some((constraint) => same(constraint.table, adoptee.table));
+    // Another table's key may have been replaced before.
+    const former = draft.definitions.get(label(view)) ?? view.definition;
     const definition = stands
-      ? groupedByTenant(view.definition, { table: adoptee.table, key, column: adoptee.column })
-      : view.definition;
+      ? groupedByTenant(former, { table: adoptee.table, key, column: adoptee.column })
+      : former;
     if (definition === undefined) {
       draft.obstacle({
         code: "view-group-by",
@@ -76,6 +78,7 @@ export function recreatedViews(
       });
       return [];
     }
+    draft.definitions.set(label(view), definition);
     return createViewSql(view, definition);
   });
   const drop = views.toReversed().map((view) => `drop ${kindOf(view)} ${qualified(view)}`);

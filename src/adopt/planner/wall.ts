@@ -118,7 +118,9 @@ export function planPrivileges(draft: Draft, wall: WallPlan, roles: WallRoles): 
   const shown = draft.schema.views.filter(
     (view) => view.extension === null && isShown(draft, view),
   );
-  const schemas = new Set([...draft.schema.tables, ...shown].map(({ schema }) => schema));
+  const schemas = new Set(
+    [...draft.schema.tables, ...shown, ...draft.schema.sequences].map(({ schema }) => schema),
+  );
   draft.step({
     id: "schemas",
     phase: "enforce",

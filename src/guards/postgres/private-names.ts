@@ -42,7 +42,7 @@ export function proofQueries(
     if (error) done(undefined, error);
   };
   execute.callback = (error, results) => {
-    const failure = error as (Error & { code?: string }) | null | undefined;
+    const failure: (Error & { code?: string }) | null | undefined = error;
     if (failure && failure.code !== "26000") done(undefined, failure);
     else done(nameRefusal(failure ?? undefined, results), undefined);
   };
