@@ -2,7 +2,7 @@ import type { SqlClient } from "../../guards/postgres/index.js";
 import type { AdoptionPlan } from "../plan.js";
 import type { Phase } from "../step.js";
 import { estimateSteps } from "./estimate.js";
-import { newestAdoption, type StepState } from "./journal.js";
+import { doneSteps, newestAdoption, type StepState } from "./journal.js";
 import { hasJournal } from "./journal-tables.js";
 import { orderedSteps } from "./runnable.js";
 import { runningBackend } from "./runner-session.js";
@@ -64,10 +64,8 @@ export async function adoptionStatus(client: SqlClient): Promise<AdoptionStatus 
   const { plan, isUndo, finishedAt } = adoption;
   const noted = new Map(adoption.steps.map((step) => [step.step, step]));
   const all = orderedSteps(plan);
-  const left = all.filter(({ id }) => {
-    const state = noted.get(id)?.state;
-    return state !== "done" && state !== "refused";
-  });
+  const done = new Set(doneSteps(adoption));
+  const left = all.filter(({ id }) => !done.has(id));
   return {
     fingerprint: adoption.fingerprint,
     plan,

@@ -74,17 +74,31 @@ export async function fillBatch(
   }
 }
 
-// FOR UPDATE, although an update that changes no key takes a weaker lock: a column of a unique index is a key, and then
-// the update would wait for whoever only looks at the row for a foreign key.
+/**
+ * Locks the rows that nobody else has locked, then sets them, as two statements: the planner knows how many rows the
+ * second is for, and would take the first for an inner loop where the table's statistics are missing or old.
+ *
+ * FOR UPDATE, although an update that changes no key takes a weaker lock: a column of a unique index is a key, and then
+ * the update would wait for whoever only looks at the row for a foreign key.
+ */
 async function fill(run: Run, { set, where }: Batches, stretch: Stretch): Promise<number> {
-  const { relation, condition, identity, values } = stretch;
+  const { relation, condition, values } = stretch;
+  const which = `${condition} and (${where})`;
+  const locked = await run.client.query(
+    `select pg_catalog.array_agg("partywall table")::text as tables, pg_catalog.array_agg("partywall row")::text as addresses
+from (select tableoid as "partywall table", ctid as "partywall row" from ${relation} where ${which} for update skip locked)
+  as "partywall locked"`,
+    [...values],
+  );
+  const { tables, addresses } = locked.rows[0] as { tables: string | null; addresses: string };
+  if (tables === null) return 0;
   const { rows } = await run.client.query(
     `with "partywall filled" as (
-  update ${relation} set ${set} where ${condition} and (${where})
-    and (${identity}) in (select ${identity} from ${relation} where ${condition} and (${where}) for update skip locked)
+  update ${relation} set ${set} where ${which} and (tableoid, ctid) in (
+    select * from rows from (pg_catalog.unnest($${values.length + 1}::pg_catalog.oid[]), pg_catalog.unnest($${values.length + 2}::pg_catalog.tid[])) as "partywall locked")
   returning 1)
 select pg_catalog.count(*)::text as filled from "partywall filled"`,
-    [...values],
+    [...values, tables, addresses],
   );
   return Number(rows[0]?.["filled"]);
 }

@@ -62,7 +62,6 @@ function nextBlocks(
       relation: `only ${member.name} as ${alias}`,
       condition: "ctid >= $1::pg_catalog.tid and ctid < $2::pg_catalog.tid",
       values: [`(${start},0)`, `(${end},0)`],
-      identity: "ctid",
       isLast: false,
     };
   }

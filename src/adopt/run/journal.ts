@@ -76,10 +76,16 @@ export function nameOf({ fingerprint, startedAt }: JournaledAdoption): string {
 }
 
 /** How far an adoption is, for messages. */
-export function extentOf({ plan, steps }: JournaledAdoption): string {
-  const done = steps.filter(({ state }) => state === "done" || state === "refused").length;
-  return `${done} of ${plan.steps.length} steps done`;
+export function extentOf(adoption: JournaledAdoption): string {
+  return `${doneSteps(adoption).length} of ${adoption.plan.steps.length} steps done`;
 }
+
+/** Ids of the steps that need not be run any more. */
+export function doneSteps({ steps }: JournaledAdoption): readonly string[] {
+  return steps.filter(({ state }) => isFinal(state)).map(({ step }) => step);
+}
+
+const isFinal = (state: StepState | undefined) => state === "done" || state === "refused";
 
 /**
  * The journal of one adoption, as one runner writes it. Every note is kept only while no other runner has taken the
@@ -132,8 +138,7 @@ values ($1, $2::jsonb, pg_catalog.current_setting('search_path'), $3::uuid)`,
 
   /** Whether a step need not be run any more. */
   isDone(step: Step): boolean {
-    const state = this.stateOf(step);
-    return state === "done" || state === "refused";
+    return isFinal(this.stateOf(step));
   }
 
   /** How far the backfill of a step is. */

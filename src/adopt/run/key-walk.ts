@@ -37,7 +37,7 @@ order by "partywall number" desc limit 1`,
       if (last === undefined) return undefined;
       const to = key.map((_, at) => last[`partywall ${at}`] as string);
       const isLast = Number(last["number"]) < rows;
-      return { to, relation: table, identity: columns, isLast, ...between(after, to) };
+      return { to, relation: table, isLast, ...between(after, to) };
     },
   };
 }

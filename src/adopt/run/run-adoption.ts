@@ -7,11 +7,18 @@ import type { Phase, Step } from "../step.js";
 import { runBackfill } from "./backfill.js";
 import { estimateStep, estimateSteps, strongestLock } from "./estimate.js";
 import { refusal, sqlState, stepFailure } from "./failure.js";
-import { extentOf, Journal, nameOf, standingAdoption, type JournaledAdoption } from "./journal.js";
+import {
+  doneSteps,
+  extentOf,
+  Journal,
+  nameOf,
+  standingAdoption,
+  type JournaledAdoption,
+} from "./journal.js";
 import { createJournal, hasJournal } from "./journal-tables.js";
 import { runSettings, type RunAdoptionOptions } from "./run-options.js";
-import { assertRunnable, fingerprintOf } from "./runnable.js";
-import { Run, Stopped } from "./run.js";
+import { assertRunnable, fingerprintOf, orderedSteps } from "./runnable.js";
+import { ListenerFailure, Run, Stopped } from "./run.js";
 import { asOnlyRunner, useSearchPath } from "./runner-session.js";
 import { runStandalone, runTransactional, type StepOutcome } from "./step-runs.js";
 
@@ -84,6 +91,7 @@ export async function runAdoption(
     const fingerprint = fingerprintOf(plan);
     const isSame = standing?.fingerprint === fingerprint;
     if (standing !== undefined && standing.finishedAt === null) assertMayGoOn(standing, isSame);
+    assertInOrder(plan, isSame ? standing : undefined, settings.phases);
     const journal =
       standing !== undefined && isSame
         ? await goOn(client, standing)
@@ -128,6 +136,7 @@ export async function resumeAdoption(
       );
     }
     assertMayGoOn(standing, true);
+    assertInOrder(standing.plan, standing, settings.phases);
     const journal = await goOn(client, standing);
     return runSteps(new Run(client, journal, settings, session));
   });
@@ -154,7 +163,6 @@ async function runSteps(run: Run): Promise<AdoptionReport> {
   const begun = performance.now();
   const { steps } = run;
   const { phases } = run.settings;
-  assertInOrder(run);
   const toDo = steps.filter((step) => !run.journal.isDone(step));
   run.tell({
     type: "started",
@@ -200,13 +208,17 @@ async function runSteps(run: Run): Promise<AdoptionReport> {
 }
 
 /** No phase begins before those in front of it are done. */
-function assertInOrder({ journal, steps, settings: { phases } }: Run): void {
-  const skipped = steps.find((step) => !journal.isDone(step) && !phases.includes(step.phase));
-  if (skipped === undefined) return;
-  const tooEarly = steps
-    .slice(steps.indexOf(skipped))
-    .find((step) => !journal.isDone(step) && phases.includes(step.phase));
-  if (tooEarly === undefined) return;
+function assertInOrder(
+  plan: AdoptionPlan,
+  standing: JournaledAdoption | undefined,
+  phases: readonly Phase[],
+): void {
+  const done = new Set(standing === undefined ? [] : doneSteps(standing));
+  const toDo = orderedSteps(plan).filter(({ id }) => !done.has(id));
+  const skippedAt = toDo.findIndex(({ phase }) => !phases.includes(phase));
+  const skipped = toDo[skippedAt];
+  const tooEarly = toDo.find(({ phase }, at) => at > skippedAt && phases.includes(phase));
+  if (skipped === undefined || tooEarly === undefined) return;
   throw refusal(
     `The phase ${tooEarly.phase} cannot be run before ${skipped.phase} is done. Run ${skipped.phase} first.`,
   );
@@ -247,12 +259,13 @@ async function applied(run: Run, step: Step): Promise<StepOutcome> {
 /** Puts the step's name to what the database or the connection said. */
 export function explained(step: Step, error: unknown): unknown {
   if (error instanceof PartywallError || error instanceof Stopped) return error;
+  if (error instanceof ListenerFailure) return error;
   const state = sqlState(error);
   return state === undefined
     ? stepFailure(
         step,
-        "lost its connection",
-        "Look whether the server is up, then run it again.",
+        "was not answered by the database",
+        "See `cause`; most likely the connection was lost. Look whether the server is up, then run it again.",
         error,
       )
     : stepFailure(

@@ -10,6 +10,9 @@ import type { RunnerSession } from "./runner-session.js";
 /** Thrown where the signal was aborted, at a place where everything is noted; never leaves the runner. */
 export class Stopped extends Error {}
 
+/** What the caller's listener threw; leaves the runner as the listener threw it. */
+export class ListenerFailure extends Error {}
+
 /** One run of an adoption: what every kind of step needs. */
 export class Run {
   readonly client: SqlClient;
@@ -29,7 +32,11 @@ export class Run {
 
   /** Tells the listener; only ever called while no transaction is open. */
   tell(event: AdoptionProgress): void {
-    this.settings.onProgress(event);
+    try {
+      this.settings.onProgress(event);
+    } catch (error) {
+      throw new ListenerFailure(undefined, { cause: error });
+    }
   }
 
   /** A step as events name it. */

@@ -1,9 +1,10 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { PartywallError } from "../../errors.js";
 import type { SqlClient } from "../../guards/postgres/index.js";
-import { isConnectionLost, refusal, sqlState } from "./failure.js";
+import { refusal, sqlState } from "./failure.js";
 import { extentOf, nameOf, newestAdoption } from "./journal.js";
 import { hasJournal } from "./journal-tables.js";
+import { ListenerFailure } from "./run.js";
 import type { RunSettings } from "./run-options.js";
 
 // Advisory locks are a database's own; the first number is Partywall's, as in the builder of the wall.
@@ -40,9 +41,9 @@ export async function asOnlyRunner<T>(
   await assertOutsideTransaction(client);
   await takeLock(client);
   let outcome: { readonly value: T } | { readonly error: unknown };
-  let former: ReadonlyMap<string, string> = new Map();
+  const former = new Map<string, string>();
   try {
-    former = await settle(client, settings);
+    await settle(client, settings, former);
     const { rows } = await client.query(
       "select setting from pg_catalog.pg_settings where name = 'deadlock_timeout'",
     );
@@ -54,10 +55,12 @@ export async function asOnlyRunner<T>(
     for (const [name, value] of former) await setting(client, name, value);
     await client.query(`select pg_catalog.pg_advisory_unlock(${RUNNER_LOCK})`);
   } catch (error) {
-    // A connection that is gone took the lock and the settings with it, and what ended it is told already.
-    if (!("error" in outcome) || !isConnectionLost(error)) throw error;
+    // A connection that is gone took the lock and the settings with it; what went wrong first is what is told.
+    if (!("error" in outcome)) throw error;
   }
-  if ("error" in outcome) throw outcome.error;
+  if ("error" in outcome) {
+    throw outcome.error instanceof ListenerFailure ? outcome.error.cause : outcome.error;
+  }
   return outcome.value;
 }
 
@@ -108,11 +111,12 @@ async function setting(client: SqlClient, name: string, value: string): Promise<
   await client.query("select pg_catalog.set_config($1, $2, false)", [name, value]);
 }
 
-/** Gives the session what the runner relies on, whatever the role or database has been given; returns what was. */
+/** Gives the session what the runner relies on, whatever the role or database has been given; keeps what was. */
 async function settle(
   client: SqlClient,
   { lockTimeoutMs, statementTimeoutMs }: RunSettings,
-): Promise<ReadonlyMap<string, string>> {
+  former: Map<string, string>,
+): Promise<void> {
   const wanted = new Map([
     ["lock_timeout", `${lockTimeoutMs}`],
     ["statement_timeout", `${statementTimeoutMs}`],
@@ -130,7 +134,6 @@ async function settle(
 where name = any ($1::text[]) or name = 'search_path'`,
     [[...wanted.keys()]],
   );
-  const former = new Map<string, string>();
   for (const row of rows as { name: string; value: string }[]) {
     const value = wanted.get(row.name);
     try {
@@ -142,5 +145,4 @@ where name = any ($1::text[]) or name = 'search_path'`,
         throw error;
     }
   }
-  return former;
 }

@@ -13,8 +13,6 @@ export interface Stretch {
   /** Which rows, over the parameters `values`. */
   readonly condition: string;
   readonly values: readonly string[];
-  /** The columns that tell one row of the relation from another. */
-  readonly identity: string;
   /** Whether the table had no row behind it; what is added meanwhile is not run after. */
   readonly isLast: boolean;
 }
