@@ -134,6 +134,59 @@ describeEngine("postgres", "partywall adopt", () => {
     expect((await project.run(["adopt", "undo", "--yes"])).stdout).toContain("no adoption");
   });
 
+  test("write gives the plan to the application's own migrator, in new files", async () => {
+    const unnamed = await project.run(["adopt", "write"]);
+    expect(unnamed.code).toBe(2);
+    expect(unnamed.stderr).toContain("--format <format>");
+    const written = await json("adopt", "write", "--format", "knex", "--out", "db/migrations");
+    expect(written).toMatchObject({ code: 0, data: { format: "knex" } });
+    const { files } = written.data as { files: string[] };
+    expect(files.length).toBeGreaterThan(2);
+    for (const file of files) {
+      expect(file).toMatch(/^db\/migrations\/\d{14}_/);
+      expect(await project.read(file)).toContain("export");
+    }
+    expect(await columns()).toEqual([]);
+    const outside = await project.run([
+      "adopt",
+      "write",
+      "--format",
+      "sql",
+      "--out",
+      "../elsewhere",
+    ]);
+    expect(outside.code).toBe(2);
+  });
+
+  test("schema shows the edits of the ORM's files, and makes them when told", async () => {
+    const before = `import { integer, pgTable, text } from "drizzle-orm/pg-core";
+
+// What a customer asked for.
+export const orders = pgTable("orders", {
+  id: integer().primaryKey().generatedAlwaysAsIdentity(),
+  customerId: integer("customer_id").notNull(),
+  note: text(),
+});
+`;
+    await project.write("schema.ts", before);
+    const schema = ["adopt", "schema", "--orm", "drizzle", "--file", "schema.ts"];
+    expect((await project.run(schema)).code).toBe(2);
+    await project.run(["adopt", "run"]);
+    const shown = await project.run(schema);
+    expect(shown.code).toBe(0);
+    expect(shown.stdout).toMatch(/^\+.*tenant_id/m);
+    expect(await project.read("schema.ts")).toBe(before);
+    expect((await project.run([...schema, "--apply"])).code).toBe(0);
+    const after = await project.read("schema.ts");
+    expect(after).toContain("tenant_id");
+    expect(after).toContain("// What a customer asked for.");
+    const again = await project.run([...schema, "--apply"]);
+    expect(again.stderr).toContain("No schema file needs an edit.");
+    const said = await project.run(["adopt", "schema", "--orm", "typeorm"]);
+    expect(said.stderr).toContain("@Column");
+    expect((await project.run([...schema, "--file", "nowhere.ts"])).code).toBe(2);
+  });
+
   test("what nobody said is asked for by flag and path", async () => {
     await project.write("partywall.config.ts", 'export default { entry: "./nowhere.ts" };');
     const { code, stderr } = await project.run(["adopt", "plan"]);

@@ -1,0 +1,87 @@
+import { existsSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import {
+  editDrizzleSchema,
+  editPrismaSchema,
+  entityNotes,
+  type AdoptedDatabase,
+  type DrizzleCasing,
+  type EntityOrm,
+  type SchemaNote,
+} from "../../adopt/index.js";
+import { applyChanges, type FileChange } from "../init/apply-changes.js";
+import { UsageError } from "../usage-error.js";
+import { packagesOf } from "./migrations.js";
+
+type Orm = EntityOrm | "drizzle" | "prisma";
+
+// Those that stand on another's query builder come before it.
+const PACKAGES: readonly (readonly [Orm, readonly string[]])[] = [
+  ["prisma", ["@prisma/client", "prisma"]],
+  ["drizzle", ["drizzle-orm"]],
+  ["typeorm", ["typeorm"]],
+  ["mikro-orm", ["@mikro-orm/core", "@mikro-orm/postgresql"]],
+  ["lucid", ["@adonisjs/lucid"]],
+  ["sequelize", ["sequelize", "@sequelize/core"]],
+  ["kysely", ["kysely"]],
+  ["knex", ["knex"]],
+];
+
+/** Edits of schema files, and what is left to a person. */
+export interface SchemaFileEdits {
+  readonly orm: Orm;
+  readonly changes: readonly FileChange[];
+  readonly notes: readonly SchemaNote[];
+}
+
+/**
+ * Brings an application's schema files in line with an adopted database, and writes them where `apply` is set. Throws
+ * {@link UsageError} where nothing tells the ORM, or a file is missing or not named.
+ */
+export async function editSchema(
+  database: AdoptedDatabase,
+  asked: {
+    readonly root: string;
+    readonly orm: Orm | undefined;
+    readonly files: readonly string[];
+    readonly casing: DrizzleCasing | undefined;
+    readonly apply: boolean;
+  },
+): Promise<SchemaFileEdits> {
+  const orm = asked.orm ?? ormOf(asked.root);
+  if (orm !== "drizzle" && orm !== "prisma") {
+    return { orm, changes: [], notes: entityNotes(orm, database) };
+  }
+  const sources = asked.files.map((path) => {
+    const file = join(asked.root, path);
+    if (!existsSync(file)) {
+      throw new UsageError(`--file names ${path}, which is not in ${asked.root}. Mend the path.`);
+    }
+    return { path, content: readFileSync(file, "utf8") };
+  });
+  if (sources.length === 0) {
+    throw new UsageError(
+      `The schema files of ${orm} were not named. Add --file <file>, once for each.`,
+    );
+  }
+  const { files, notes } =
+    orm === "drizzle"
+      ? await editDrizzleSchema(sources, database, asked.casing)
+      : editPrismaSchema(sources, database);
+  const changes = files.map(({ path, content }) => ({
+    path,
+    before: sources.find((source) => source.path === path)?.content,
+    after: content,
+  }));
+  if (asked.apply) applyChanges(asked.root, changes);
+  return { orm, changes, notes };
+}
+
+function ormOf(root: string): Orm {
+  const packages = packagesOf(root);
+  const [orm] = PACKAGES.find(([, own]) => own.some((name) => packages.includes(name))) ?? [];
+  if (orm !== undefined) return orm;
+  throw new UsageError(
+    `The package.json in ${root} names no ORM that is known. Add --orm <orm>: ${PACKAGES.map(([name]) => name).join(", ")}.`,
+  );
+}

@@ -1,0 +1,136 @@
+import { versionOf, type Survey } from "./detect.js";
+import { TITLES, type Driver, type Framework, type Orm } from "./names.js";
+import type { ManualStep } from "./workbench.js";
+
+/** What this version does not do for a project. */
+export interface Limit {
+  readonly text: string;
+  /** Whether nothing of it can be guarded. */
+  readonly isFatal: boolean;
+}
+
+const GUARDED = "pw.postgres.pool";
+const ONE_WIRE = "This version guards PostgreSQL 15 or later, through pg.";
+
+const OTHER_DRIVERS: Readonly<Record<Exclude<Driver, "pg">, string>> = {
+  "postgres.js": `postgres.js cannot be guarded. ${ONE_WIRE} With Drizzle, drizzle-orm/node-postgres takes the place of drizzle-orm/postgres-js.`,
+  neon: `Neon's serverless driver cannot be guarded. ${ONE_WIRE} Neon takes connections of pg too.`,
+  mysql2: `MySQL and MariaDB are not supported. ${ONE_WIRE}`,
+  mongodb: `MongoDB is not supported. ${ONE_WIRE}`,
+  sqlite: `SQLite is not supported. ${ONE_WIRE}`,
+};
+
+/** How each ORM takes the guard, as it was measured; absent where it must not be given it by this version. */
+const LINES: Readonly<Partial<Record<Orm, string>>> = {
+  drizzle: `drizzle({ client: ${GUARDED} })`,
+  kysely: `new Kysely({ dialect: new PostgresDialect({ pool: ${GUARDED} }) })`,
+  knex: "knex({ client: GuardedPostgres, connection: { connectionString: process.env.PARTYWALL_APP_URL } })",
+  objection:
+    "Model.knex(knex({ client: GuardedPostgres, connection: { connectionString: process.env.PARTYWALL_APP_URL } }))",
+  typeorm:
+    'new DataSource({ type: "postgres", driver: pw.postgres.driver, url: process.env.PARTYWALL_APP_URL, cache: false })',
+  sequelize:
+    'new Sequelize(process.env.PARTYWALL_APP_URL, { dialect: "postgres", dialectModule: pw.postgres.driver })',
+  "mikro-orm":
+    "MikroORM.init({ clientUrl: process.env.PARTYWALL_APP_URL, driverOptions: { Client: pw.postgres.Client }, resultCache: { enabled: false } })",
+  none: `${GUARDED}.query(…)`,
+};
+
+const ORM_LIMITS: Readonly<Partial<Record<Orm, string>>> = {
+  objection: "Objection is not supported by this version: no test here has run it.",
+  typeorm:
+    "TypeORM is not supported by this version: no test here has run it. Its result cache knows no tenant and must stay off.",
+  sequelize:
+    "Sequelize is not supported by this version: no test here has run it. What it sends when it connects is refused outside a scope.",
+  "mikro-orm":
+    "MikroORM is not supported by this version: no test here has run it. Its result cache knows no tenant and must stay off.",
+  lucid: "Lucid is not supported by this version: it has no place for another driver.",
+  prisma:
+    "Prisma is not supported by this version. It batches the queries of all callers above the driver, and gave one tenant another's rows: do not hand the guarded pool to a client that tenants share.",
+};
+
+const FRAMEWORK_LIMITS: Readonly<Partial<Record<Framework, string>>> = {
+  next: "Its components and pages may run outside the scope of their layout.",
+};
+
+/** What this version does not do for a project. */
+export function limitsOf({ detection, manifest }: Survey): Limit[] {
+  const { folder } = detection;
+  const framework = detection.framework.value!;
+  const orm = detection.orm.value!;
+  const driver = detection.driver.value;
+  if (driver !== undefined && driver !== "pg") {
+    return [{ text: OTHER_DRIVERS[driver], isFatal: true }];
+  }
+  const ormLimit = ORM_LIMITS[orm];
+  const express = versionOf(folder, manifest, "express");
+  const isOld = framework === "express" && express !== undefined && express[0] < 5;
+  return [
+    ...(ormLimit === undefined ? [] : [{ text: ormLimit, isFatal: false }]),
+    ...(isOld
+      ? [
+          {
+            text: `Express ${express[0]} is not supported by this version: its middleware is for Express 5.`,
+            isFatal: false,
+          },
+        ]
+      : []),
+    ...(framework === "express"
+      ? []
+      : [
+          {
+            text: `${framework === "node" ? "No web framework was found" : `${TITLES[framework]} is not supported by this version`}, so no request finds its tenant by itself. ${FRAMEWORK_LIMITS[framework] ?? ""}`.trim(),
+            isFatal: false,
+          },
+        ]),
+  ];
+}
+
+/** Whether `init` changes the application's own files. */
+export function isWirable(survey: Survey): boolean {
+  const orm = survey.detection.orm.value!;
+  return isExpress5(survey) && LINES[orm] !== undefined && ORM_LIMITS[orm] === undefined;
+}
+
+function isExpress5({ detection, manifest }: Survey): boolean {
+  const version = versionOf(detection.folder, manifest, "express");
+  return detection.framework.value === "express" && (version === undefined || version[0] >= 5);
+}
+
+/** The line that gives an ORM the guard, for a person to write. */
+export function ormByHand(orm: Orm, why: string): ManualStep[] {
+  const after = LINES[orm];
+  return after === undefined ? [] : [{ why, after }];
+}
+
+/** What to write where this version wires nothing. */
+export function wiringByHand(survey: Survey): ManualStep[] {
+  const { detection } = survey;
+  const { clients } = detection;
+  const orm = detection.orm.value!;
+  const kind = orm === "none" ? "pg.Pool" : orm;
+  const places = clients.filter(
+    (client) => client.kind === kind && client.purpose === "application",
+  );
+  const why = "this version does not edit such an application";
+  const after = LINES[orm];
+  const steps: ManualStep[] =
+    after === undefined
+      ? []
+      : places.length === 0
+        ? [{ why, after }]
+        : places.map(({ path, line, text }) => ({ path, line, why, before: `${text}…)`, after }));
+  return [
+    ...steps,
+    {
+      why: "each request has to run in its tenant's scope",
+      after: isExpress5(survey)
+        ? "app.use(tenancy(pw, { resolve, authorize })); // of partywall/frameworks/express, before the first route"
+        : "await pw.run({ slug }, () => handle(request)); // after making sure that whoever asks belongs to that tenant",
+    },
+    {
+      why: "the application must not serve where the wall does not stand",
+      after: "await pw.ready(); // before it listens",
+    },
+  ];
+}

@@ -1,0 +1,268 @@
+import { execFileSync } from "node:child_process";
+import { randomBytes } from "node:crypto";
+import { mkdir, readFile, symlink, writeFile } from "node:fs/promises";
+import { dirname, join } from "node:path";
+import pg from "pg";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { ROOT, runNode } from "../../house/run.js";
+import { endLeftOver, serve } from "../../newcomer/served.js";
+import { describeEngine } from "../../support/engine.js";
+import { testDatabase, urlAs, type TestDatabase } from "../../support/postgres.js";
+import { dropRoles } from "../../support/roles.js";
+import { createProject, type Project } from "../project.js";
+import type { Files } from "./folder.js";
+
+const PACKAGES = ["@types/express", "@types/node", "@types/pg", "express", "knex", "kysely", "tsx"];
+const MINUTE = 60_000;
+
+const manifest = (packages: readonly string[], more: object): string =>
+  JSON.stringify({
+    name: "shop",
+    ...more,
+    dependencies: Object.fromEntries(
+      ["express", "partywall", "pg", ...packages].map((name) => [name, "*"]),
+    ),
+  });
+const TYPESCRIPT = {
+  type: "module",
+  scripts: { start: "node --env-file=.env --import tsx src/server.ts" },
+};
+const COMMONJS = { scripts: { start: "node --env-file=.env app.js" } };
+const TSCONFIG = `{ "compilerOptions": {
+  "target": "es2022", "module": "nodenext", "strict": true, "exactOptionalPropertyTypes": true, "noUnusedLocals": true,
+  "noPropertyAccessFromIndexSignature": true, "verbatimModuleSyntax": true, "skipLibCheck": true, "noEmit": true,
+  "types": ["node"] }, "include": ["src", "partywall.config.ts"] }`;
+
+/** An application on Express in TypeScript, whose `src/db.ts` gives `list` and `add`. */
+const inTypeScript = (packages: readonly string[], db: string): Files => ({
+  "package.json": manifest(packages, TYPESCRIPT),
+  "tsconfig.json": TSCONFIG,
+  "src/db.ts": db,
+  "src/server.ts": `import express from "express";
+import { add, list } from "./db.js";
+
+const app = express();
+app.use(express.json());
+
+app.get("/orders", async (_req, res) => void res.json(await list()));
+app.post("/orders", async (req, res) => {
+  await add((req.body as { note: string }).note);
+  res.status(201).json({});
+});
+
+app.listen(Number(process.env["PORT"]), "127.0.0.1", () => console.log("listening"));
+`,
+});
+
+/** The same in one file of CommonJS. */
+const inCommonJs = (packages: readonly string[], db: readonly string[]): Files => ({
+  "package.json": manifest(packages, COMMONJS),
+  "app.js": `'use strict'
+const express = require('express')
+${db[0]!}
+
+${db[1]!}
+
+const app = express()
+app.use(express.json())
+
+app.get('/orders', async (req, res) => res.json(await list()))
+app.post('/orders', async (req, res) => {
+  await add(req.body.note)
+  res.status(201).json({})
+})
+
+app.listen(Number(process.env.PORT), '127.0.0.1', () => console.log('listening'))
+`,
+});
+
+const APPLICATIONS: Readonly<Record<string, Files>> = {
+  "kysely in TypeScript": inTypeScript(
+    ["kysely"],
+    `import { Kysely, PostgresDialect } from "kysely";
+import { Pool } from "pg";
+
+interface Database {
+  orders: { note: string };
+}
+
+const db = new Kysely<Database>({
+  dialect: new PostgresDialect({
+    pool: async () => new Pool({ connectionString: process.env["DATABASE_URL"], max: 2 }),
+  }),
+});
+
+export const list = () => db.selectFrom("orders").select("note").orderBy("note").execute();
+export const add = (note: string) =>
+  db.transaction().execute((trx) => trx.insertInto("orders").values({ note }).execute());
+`,
+  ),
+  "knex in TypeScript": inTypeScript(
+    ["knex"],
+    `import knex from "knex";
+
+const db = knex({
+  client: "pg",
+  connection: process.env["DATABASE_URL"]!,
+  pool: { min: 0, max: 2 },
+});
+
+export const list = () => db("orders").select("note").orderBy("note");
+export const add = (note: string) => db.transaction((trx) => trx("orders").insert({ note }));
+`,
+  ),
+  "knex in CommonJS": inCommonJs(
+    ["knex"],
+    [
+      "const knex = require('knex')",
+      `const db = knex({ client: 'pg', connection: { connectionString: process.env.DATABASE_URL, ssl: false } })
+const list = () => db('orders').select('note').orderBy('note')
+const add = (note) => db('orders').insert({ note })`,
+    ],
+  ),
+  "pg in CommonJS": inCommonJs(
+    [],
+    [
+      "const { Pool } = require('pg')",
+      `const pool = new Pool({ connectionString: process.env.DATABASE_URL, max: 2, ssl: false })
+const list = async () => (await pool.query('select note from orders order by note')).rows
+const add = (note) => pool.query('insert into orders (note) values ($1)', [note])`,
+    ],
+  ),
+};
+
+describeEngine("postgres", "what init wires keeps tenants apart", () => {
+  let project: Project;
+  let database: TestDatabase;
+  let unguarded: pg.Client;
+  const folderOf = (name: string): string => join(project.folder, name.replaceAll(" ", "-"));
+
+  /** Runs the command in an application's folder; it must end well. */
+  const partywall = async (name: string, words: string): Promise<void> => {
+    const bin = join(project.folder, "node_modules", "partywall", "dist", "cli", "bin.js");
+    // Node.js up to 22 takes --env-file for its own wherever it stands, so the folder has to be the process's.
+    const env = { PARTYWALL_DATABASE_URL: database.url };
+    const { code, output } = await runNode([bin, ...words.split(" ")], env, folderOf(name));
+    expect(code, `partywall ${words}\n${output}`).toBe(0);
+  };
+
+  beforeAll(async () => {
+    database = await testDatabase();
+    unguarded = new pg.Client({ connectionString: database.url });
+    await unguarded.connect();
+    const owner = `${database.name}_shop`;
+    const password = randomBytes(12).toString("hex");
+    await unguarded.query(`create role ${owner} login password '${password}'`);
+    await unguarded.query(
+      "create table orders (tenant_id uuid not null, id int generated always as identity, note text, primary key (tenant_id, id))",
+    );
+    const address = urlAs(database.url, { user: owner, password });
+
+    project = await createProject();
+    await writeFile(join(project.folder, ".gitignore"), "node_modules\n.env\n");
+    for (const name of PACKAGES) {
+      await mkdir(dirname(join(project.folder, "node_modules", name)), { recursive: true });
+      await symlink(`${ROOT}node_modules/${name}`, join(project.folder, "node_modules", name));
+    }
+    execFileSync("git", ["init", "--quiet"], { cwd: project.folder });
+    let env = `DATABASE_URL=${address}\n`;
+    const [first = "", ...others] = Object.keys(APPLICATIONS);
+    for (const name of [first, ...others]) {
+      for (const [path, text] of Object.entries(APPLICATIONS[name]!)) {
+        await mkdir(dirname(join(folderOf(name), path)), { recursive: true });
+        await writeFile(join(folderOf(name), path), text);
+      }
+      await writeFile(join(folderOf(name), ".env"), env);
+      await partywall(name, "init --public --apply --force");
+      env = await readFile(join(folderOf(name), ".env"), "utf8");
+    }
+    await partywall(
+      first,
+      `logins --env-file .env --database ${database.name} --own-database-only --apply`,
+    );
+    await partywall(first, "policies --table orders --apply");
+    for (const slug of ["one", "two"]) {
+      await partywall(first, `tenant create --env-file .env --slug ${slug} --name ${slug}`);
+    }
+  }, 3 * MINUTE);
+
+  afterAll(async () => {
+    await endLeftOver();
+    await unguarded?.end();
+    await database?.drop();
+    if (database) await dropRoles(database);
+    await project?.remove();
+  });
+
+  test.each(Object.keys(APPLICATIONS))(
+    "%s",
+    async (name) => {
+      if ("tsconfig.json" in APPLICATIONS[name]!) {
+        const compiler = `${ROOT}node_modules/typescript/bin/tsc`;
+        const { code, output } = await runNode(
+          [compiler, "-p", folderOf(name)],
+          {},
+          folderOf(name),
+        );
+        expect(code, output).toBe(0);
+      }
+      await unguarded.query("delete from orders");
+      const server = await serve(folderOf(name));
+      const slugs = Array.from({ length: 20 }, (_, at) => (at % 2 === 0 ? "one" : "two"));
+      const answers = await Promise.all(
+        slugs.map((slug, at) =>
+          server.ask("/orders", slug, { method: "POST", body: { note: `${slug} ${at}` } }),
+        ),
+      );
+      expect(answers.map(({ status, text }) => `${status} ${text}`)).toEqual(
+        slugs.map(() => "201 {}"),
+      );
+      for (const slug of ["one", "two"]) {
+        const { json } = await server.ask("/orders", slug);
+        expect(json).toHaveLength(10);
+        expect((json as { note: string }[]).every(({ note }) => note.startsWith(slug))).toBe(true);
+      }
+      expect((await server.ask("/orders")).status).toBe(404);
+      await server.stop();
+      const { rows } = await unguarded.query(
+        `select t.slug, count(*)::int from orders o join partywall.tenants t on t.id = o.tenant_id::text
+         where o.note like t.slug || ' %' group by t.slug order by t.slug`,
+      );
+      expect(rows).toEqual([
+        { slug: "one", count: 10 },
+        { slug: "two", count: 10 },
+      ]);
+    },
+    MINUTE,
+  );
+
+  test(
+    "without --public nobody enters until the generated file says who",
+    async () => {
+      const name = "closed";
+      const files = APPLICATIONS["pg in CommonJS"]!;
+      await mkdir(folderOf(name));
+      for (const [path, text] of Object.entries(files))
+        await writeFile(join(folderOf(name), path), text);
+      const env = await readFile(join(folderOf("pg in CommonJS"), ".env"), "utf8");
+      await writeFile(join(folderOf(name), ".env"), env);
+      await partywall(name, "init --apply --force");
+      const closed = await serve(folderOf(name));
+      for (const slug of ["one", "two", "three"]) {
+        expect(await closed.ask("/orders", slug)).toMatchObject({
+          status: 404,
+          json: { code: "PW_TENANT_UNKNOWN" },
+        });
+      }
+      await closed.stop();
+      const file = join(folderOf(name), "tenancy.js");
+      const text = await readFile(file, "utf8");
+      await writeFile(file, text.replace("() => false", "({ tenant }) => tenant.slug === 'one'"));
+      const open = await serve(folderOf(name));
+      expect((await open.ask("/orders", "one")).status).toBe(200);
+      expect((await open.ask("/orders", "two")).status).toBe(404);
+      await open.stop();
+    },
+    MINUTE,
+  );
+});
