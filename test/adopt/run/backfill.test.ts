@@ -5,7 +5,16 @@ import type { RunAdoptionOptions } from "../../../src/adopt/run/run-options.js";
 import type { Batches } from "../../../src/adopt/step.js";
 import { describeEngine } from "../../support/engine.js";
 import { startLoad, type Load } from "./load.js";
-import { backendOf, buildSite, planOf, recorder, step, terminate, type Site } from "./site.js";
+import {
+  backendOf,
+  buildSite,
+  planOf,
+  recorder,
+  rejection,
+  step,
+  terminate,
+  type Site,
+} from "./site.js";
 
 // Counts how often the tenant of each row was set, whoever set it and in whatever replication role.
 const COUNTED = (...tables: string[]) => `
@@ -165,13 +174,13 @@ describeEngine("postgres", "filling rows behind a live application", () => {
       batchRows: 100,
       lockTimeoutMs: 60_000,
     });
-    const failed = expect(running).rejects.toMatchObject({ code: "PW_ADOPTION_FAILED" });
+    const failed = rejection(running);
     await at.until(
       "select coalesce(wait_event = 'PgSleep', false) from pg_stat_activity where pid = $1",
       [pid],
     );
     await terminate(at, pid);
-    await failed;
+    expect(await failed).toMatchObject({ code: "PW_ADOPTION_FAILED" });
     expect(await at.value("select count(*)::int from orders where tenant_id is not null")).toBe(
       500,
     );

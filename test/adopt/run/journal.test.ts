@@ -3,7 +3,16 @@ import { adoptionStatus } from "../../../src/adopt/run/adoption-status.js";
 import { resumeAdoption, runAdoption } from "../../../src/adopt/run/run-adoption.js";
 import { fingerprintOf } from "../../../src/adopt/run/runnable.js";
 import { describeEngine } from "../../support/engine.js";
-import { backendOf, buildSite, planOf, recorder, step, terminate, type Site } from "./site.js";
+import {
+  backendOf,
+  buildSite,
+  planOf,
+  recorder,
+  rejection,
+  step,
+  terminate,
+  type Site,
+} from "./site.js";
 
 const DDL = `
   create table log (id serial, entry text);
@@ -236,16 +245,24 @@ describeEngine("postgres", "the journal of an adoption", () => {
     const at = await site();
     const client = await at.connect();
     await at.eye.query(OPEN);
-    const { of, onProgress } = recorder();
-    await expect(
-      runAdoption(client, PLAN, {
-        onProgress: (event) => {
-          onProgress(event);
-          if (event.type === "step-done") throw new Error("the pipe is closed");
-        },
-      }),
-    ).rejects.toThrow("the pipe is closed");
-    expect(of("step-done")).toHaveLength(1);
+    const holder = await at.connect();
+    await holder.query("begin; lock table log");
+    for (const type of ["retry", "step-done"] as const) {
+      const { of, onProgress } = recorder();
+      const broken = new Error("the pipe is closed");
+      const thrown = await rejection(
+        runAdoption(client, PLAN, {
+          lockTimeoutMs: 50,
+          onProgress: (event) => {
+            onProgress(event);
+            if (event.type === type) throw broken;
+          },
+        }),
+      );
+      expect(thrown).toBe(broken);
+      expect(of(type)).toHaveLength(1);
+      await holder.query("rollback");
+    }
     expect((await resumeAdoption(client)).steps.map(({ id }) => id)).toEqual(["x2", "e1"]);
     expect(await entries(at)).toBe("x1 x2 e1");
   });

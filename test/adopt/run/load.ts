@@ -18,12 +18,12 @@ export async function startLoad(
   lockTimeoutMs: number,
   work: (client: pg.Client, worker: number) => Promise<void>,
 ): Promise<Load> {
-  let isStopped = false;
+  const stop = new AbortController();
   let done = 0;
   const refused: string[] = [];
   const loops = clients.map(async (client, worker) => {
     await client.query(`set lock_timeout = ${lockTimeoutMs}`);
-    while (!isStopped) {
+    while (!stop.signal.aborted) {
       try {
         await work(client, worker);
         done += 1;
@@ -37,7 +37,7 @@ export async function startLoad(
     done: () => done,
     refused: () => refused,
     stop: async () => {
-      isStopped = true;
+      stop.abort();
       await Promise.all(loops);
     },
   };

@@ -1,7 +1,16 @@
 import { afterEach, expect, test } from "vitest";
 import { resumeAdoption, runAdoption } from "../../../src/adopt/run/run-adoption.js";
 import { describeEngine } from "../../support/engine.js";
-import { backendOf, buildSite, planOf, recorder, step, terminate, type Site } from "./site.js";
+import {
+  backendOf,
+  buildSite,
+  planOf,
+  recorder,
+  rejection,
+  step,
+  terminate,
+  type Site,
+} from "./site.js";
 
 const note = (text: string) => `insert into log (entry) values ('${text}')`;
 const LOG = "create table log (id serial, entry text)";
@@ -69,6 +78,8 @@ describeEngine("postgres", "running an adoption plan", () => {
       code: "PW_ADOPTION_REFUSED",
       message: expect.stringContaining("Run expand first"),
     });
+    // What is refused is not begun either.
+    expect(await at.value("select count(*)::int from partywall.adoptions")).toBe(0);
     expect(await runAdoption(client, plan, { phases: ["expand"] })).toMatchObject({
       outcome: "phases-done",
       left: 2,
@@ -132,14 +143,13 @@ describeEngine("postgres", "running an adoption plan", () => {
     );
     const killed = await at.connect();
     const pid = await backendOf(killed);
-    const running = runAdoption(killed, plan);
-    const failed = expect(running).rejects.toMatchObject({
+    const failed = rejection(runAdoption(killed, plan));
+    await at.until("select wait_event = 'PgSleep' from pg_stat_activity where pid = $1", [pid]);
+    await terminate(at, pid);
+    expect(await failed).toMatchObject({
       code: "PW_ADOPTION_FAILED",
       message: expect.stringContaining("x2"),
     });
-    await at.until("select wait_event = 'PgSleep' from pg_stat_activity where pid = $1", [pid]);
-    await terminate(at, pid);
-    await failed;
     expect(await entries(at)).toBe("x1");
     expect(await at.value("select string_agg(step, ' ') from partywall.adoption_steps")).toBe("x1");
     await at.eye.query("create or replace function gate() returns void language sql as 'select'");

@@ -129,3 +129,11 @@ export async function backendOf(client: pg.Client): Promise<number> {
   const { rows } = await client.query("select pg_backend_pid() as pid");
   return (rows[0] as { pid: number }).pid;
 }
+
+/** What a promise is rejected with, awaited later than it may be rejected; undefined where it is not. */
+export function rejection(promise: Promise<unknown>): Promise<unknown> {
+  return promise.then(
+    () => undefined,
+    (error: unknown) => error,
+  );
+}

@@ -7,6 +7,7 @@ import {
   indexStep,
   planOf,
   recorder,
+  rejection,
   step,
   terminate,
   type Site,
@@ -36,13 +37,11 @@ describeEngine("postgres", "a step outside a transaction", () => {
     await old.query("begin isolation level repeatable read; select from orders");
     const killed = await at.connect();
     const pid = await backendOf(killed);
-    const failed = expect(
-      runAdoption(killed, plan, { lockTimeoutMs: 60_000 }),
-    ).rejects.toMatchObject({ code: "PW_ADOPTION_FAILED" });
+    const failed = rejection(runAdoption(killed, plan, { lockTimeoutMs: 60_000 }));
     // It has been built, and waits for transactions that could still see the table without it.
     await at.until("select wait_event = 'virtualxid' from pg_stat_activity where pid = $1", [pid]);
     await terminate(at, pid);
-    await failed;
+    expect(await failed).toMatchObject({ code: "PW_ADOPTION_FAILED" });
     expect(await at.value(VALIDITY)).toBe("orders_note false");
     expect(await at.value("select state from partywall.adoption_steps")).toBe("running");
     await old.query("commit");

@@ -9,6 +9,7 @@ import {
   indexStep,
   planOf,
   recorder,
+  rejection,
   step,
   terminate,
   type Site,
@@ -79,12 +80,10 @@ describeEngine("postgres", "taking an adoption back", () => {
       onProgress: ({ type }) => type === "step-done" && stop.abort(),
     });
     await old.query("begin isolation level repeatable read; select from orders");
-    const failed = expect(resumeAdoption(killed, { lockTimeoutMs: 60_000 })).rejects.toMatchObject({
-      code: "PW_ADOPTION_FAILED",
-    });
+    const failed = rejection(resumeAdoption(killed, { lockTimeoutMs: 60_000 }));
     await at.until("select wait_event = 'virtualxid' from pg_stat_activity where pid = $1", [pid]);
     await terminate(at, pid);
-    await failed;
+    expect(await failed).toMatchObject({ code: "PW_ADOPTION_FAILED" });
     expect(await at.value("select to_regclass('orders_key') is null")).toBe(false);
     await old.query("commit");
     const client = await at.connect();
