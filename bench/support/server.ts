@@ -13,7 +13,12 @@ export async function startServer(): Promise<Server> {
   if (url) return { url, stop: async () => {} };
   const server = await startEmbeddedPostgres({
     // Loading is not measured; a checkpoint in the middle of a slice would be noise.
-    settings: { fsync: "off", full_page_writes: "off", checkpoint_timeout: "1h", max_connections: "200" },
+    settings: {
+      fsync: "off",
+      full_page_writes: "off",
+      checkpoint_timeout: "1h",
+      max_connections: "200",
+    },
   });
   return { url: server.url, stop: () => server.stop() };
 }

@@ -12,7 +12,7 @@ import {
 import type { Batches, Step } from "../step.js";
 
 /** Text as a template literal that evaluates to it. Every letter that such a literal reads differently is escaped. */
-export function templateLiteral(text: string): string {
+function templateLiteral(text: string): string {
   const escaped = text
     .replaceAll(/[\\`]|\$(?=\{)/g, String.raw`\$&`)
     .replaceAll("\r", String.raw`\r`)

@@ -35,7 +35,7 @@ export const sqlFormat: MigrationFormat = {
 };
 
 /** The statements of a migration, where nothing but SQL can be written. */
-export function upStatements({ steps }: Migration): string[] {
+function upStatements({ steps }: Migration): string[] {
   return steps.flatMap((step) => [
     // What an attempt left that was cut short.
     ...(step.transaction ? [] : (step.repair ?? [])),

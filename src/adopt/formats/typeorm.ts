@@ -45,7 +45,7 @@ function code(migration: Migration, { module = "ts", lockTimeoutMs }: FormatCont
 }
 
 /** A migration's name as that of a class. */
-export const pascalCase = (name: string) =>
+const pascalCase = (name: string) =>
   name
     .replaceAll(/(?:^|_)(\w)/g, (_, letter: string) => letter.toUpperCase())
     .replace(/^(?=\d)/, "M");

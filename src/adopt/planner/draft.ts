@@ -131,12 +131,6 @@ export function columnList(columns: readonly string[]): string {
   return columns.map(quoteIdentifier).join(", ");
 }
 
-/** A key's columns; nothing where one is an expression. */
-export function keyColumns(index: Index): readonly string[] | undefined {
-  const columns = index.keys.map(({ column }) => column);
-  return columns.some((column) => column === null) ? undefined : (columns as readonly string[]);
-}
-
 /** The primary key of a table. */
 export function primaryKey(table: Table): Index | undefined {
   return table.indexes.find(({ isPrimary }) => isPrimary);

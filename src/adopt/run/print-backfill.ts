@@ -16,7 +16,10 @@ export function printBackfill(batches: Batches, lockTimeoutMs: number, batchRows
     "-- Triggers of the table fire for the rows that are filled. A superuser keeps them quiet by running this first:",
     "-- set session_replication_role = replica; it leaves foreign keys on the filled columns unchecked, too.",
     `set lock_timeout = ${lockTimeoutMs};`,
+    // A plan made for any number of rows would be one for a few.
+    "set plan_cache_mode = force_custom_plan;",
     `do ${tag}\n${body}\n${tag};`,
+    "reset plan_cache_mode;",
     "reset lock_timeout;",
   ].join("\n");
 }
@@ -38,7 +41,10 @@ function passes(
   const left = `select from ${table} where (${where})`;
   return [
     "#variable_conflict use_column",
-    ...(declarations.length > 0 ? ["declare", ...declarations.map((line) => `  ${line};`)] : []),
+    "declare",
+    ...[...declarations, "partywall_tables oid[]", "partywall_rows tid[]"].map(
+      (line) => `  ${line};`,
+    ),
     "begin",
     `  for partywall_pass in 1 .. ${MOST_PASSES} loop`,
     ...pass.map((line) => `    ${line}`),
@@ -53,6 +59,10 @@ function passes(
   ].join("\n");
 }
 
+/** The rows whose tables and addresses are in two arrays. */
+const LOCKED = (tables: string, addresses: string) =>
+  `(tableoid, ctid) in (select * from rows from (pg_catalog.unnest(${tables}), pg_catalog.unnest(${addresses})) l)`;
+
 // Column types are the table's own, so the key is compared as its index compares it.
 function keyBlock(batches: Batches, batchRows: number): string {
   const { table, key, set, where } = batches;
@@ -63,9 +73,13 @@ function keyBlock(batches: Batches, batchRows: number): string {
     const list = names(prefix).join(", ");
     return key.length === 1 ? list : `(${list})`;
   };
-  const update = (condition: string) => {
+  const fill = (condition: string) => {
     const which = `${condition} and (${where})`;
-    return `update ${table} set ${set} where ${which} and ${row} in (select ${columns} from ${table} where ${which} for update skip locked);`;
+    return [
+      `select pg_catalog.array_agg(t), pg_catalog.array_agg(r) into partywall_tables, partywall_rows from (select tableoid as t, ctid as r from ${table} where ${which} for update skip locked) l;`,
+      `update ${table} set ${set} where ${which} and ${LOCKED("partywall_tables", "partywall_rows")};`,
+      "commit;",
+    ];
   };
   const declarations = ["from", "to"].flatMap((prefix) =>
     names(prefix).map((name, index) => `${name} ${table}.${key[index]}%type`),
@@ -75,12 +89,10 @@ function keyBlock(batches: Batches, batchRows: number): string {
     "if found then loop",
     `  select ${columns} into ${names("to").join(", ")} from ${table} where ${row} >= ${at("from")} order by ${columns} offset ${batchRows} limit 1;`,
     "  if not found then",
-    `    ${update(`${row} >= ${at("from")}`)}`,
-    "    commit;",
+    ...fill(`${row} >= ${at("from")}`).map((line) => `    ${line}`),
     "    exit;",
     "  end if;",
-    `  ${update(`${row} >= ${at("from")} and ${row} < ${at("to")}`)}`,
-    "  commit;",
+    ...fill(`${row} >= ${at("from")} and ${row} < ${at("to")}`).map((line) => `  ${line}`),
     ...names("from").map((name, index) => `  ${name} := ${names("to")[index]};`),
     "  perform pg_catalog.pg_sleep(0.01);",
     "end loop; end if;",
@@ -93,13 +105,11 @@ function blockBlock(batches: Batches, batchRows: number): string {
   const blocks = Math.max(1, Math.round(batchRows / 60));
   const alias = baseName(table);
   const which = `ctid >= $1 and ctid < $2 and (${where})`;
-  const update = [
-    quoteLiteral("update only "),
-    "partywall_member.name",
-    quoteLiteral(` as ${alias} set ${set} where ${which} and ctid in (select ctid from only `),
-    "partywall_member.name",
-    quoteLiteral(` as ${alias} where ${which} for update skip locked)`),
-  ].join(" || ");
+  const dynamic = (before: string, after: string) =>
+    `execute ${quoteLiteral(before)} || partywall_member.name || ${quoteLiteral(` as ${alias} ${after}`)}`;
+  const ends = ["partywall_block", `partywall_block + ${blocks}`]
+    .map((block) => `pg_catalog.format('(%s,0)', ${block})::pg_catalog.tid`)
+    .join(", ");
   return passes(
     batches,
     ["partywall_member record", "partywall_block bigint"],
@@ -112,8 +122,10 @@ function blockBlock(batches: Batches, batchRows: number): string {
       "loop",
       "  partywall_block := 0;",
       "  while partywall_block < partywall_member.blocks loop",
-      `    execute ${update}`,
-      `      using pg_catalog.format('(%s,0)', partywall_block)::pg_catalog.tid, pg_catalog.format('(%s,0)', partywall_block + ${blocks})::pg_catalog.tid;`,
+      `    ${dynamic("select pg_catalog.array_agg(t), pg_catalog.array_agg(r) from (select tableoid as t, ctid as r from only ", `where ${which} for update skip locked) l`)}`,
+      `      into partywall_tables, partywall_rows using ${ends};`,
+      `    ${dynamic("update only ", `set ${set} where ${which} and ${LOCKED("$3", "$4")}`)}`,
+      `      using ${ends}, partywall_tables, partywall_rows;`,
       "    commit;",
       `    partywall_block := partywall_block + ${blocks};`,
       "    perform pg_catalog.pg_sleep(0.01);",

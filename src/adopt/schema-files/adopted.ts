@@ -124,5 +124,5 @@ export const primaryKeyOf = (table: Table) => table.indexes.find(({ isPrimary })
 export const policiesOf = (table: Table): readonly Policy[] =>
   table.policies.toSorted((a, b) => (a.name < b.name ? -1 : 1));
 
-export const without = (names: readonly string[], name: string) =>
+const without = (names: readonly string[], name: string) =>
   names.filter((one) => one !== name);

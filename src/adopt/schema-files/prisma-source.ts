@@ -202,7 +202,7 @@ function* readArguments(text: string, start: number): Generator<PrismaArgument> 
 }
 
 /** The items of a list whose text starts at an offset, split at commas that no bracket or quote encloses. */
-export function* splitList(text: string, start: number): Generator<Place> {
+function* splitList(text: string, start: number): Generator<Place> {
   let from = 0;
   const trimmed = (end: number): Place | undefined => {
     const part = text.slice(from, end);

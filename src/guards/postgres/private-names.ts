@@ -7,7 +7,7 @@ const LISTED =
   "select pg_catalog.has_function_privilege('pg_catalog.pg_prepared_statement()', 'execute') as listed";
 
 /** Why names would not be the guard's alone on a connection; `undefined` where they are. */
-export function nameRefusal(
+function nameRefusal(
   error: { readonly code?: string } | undefined,
   results: unknown,
 ): PartywallError | undefined {

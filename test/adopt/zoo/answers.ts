@@ -31,7 +31,7 @@ const RAW: RawTypes = { getTypeParser: () => (value) => value };
 const RANDOM_UUID = /\b(?!0{8}-)[\da-f]{8}(?:-[\da-f]{4}){3}-[\da-f]{12}\b/g;
 
 /** Whether the outermost query of a text promises an order. */
-export function isOrdered(sql: string): boolean {
+function isOrdered(sql: string): boolean {
   let depth = 0;
   let outer = "";
   for (const letter of sql) {

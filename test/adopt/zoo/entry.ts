@@ -87,6 +87,3 @@ export interface Entry {
   /** Where the catalogue may differ from the original by more than the tenant, as `section name`, and why. */
   readonly differs?: Readonly<Record<string, string>>;
 }
-
-/** The name of a table with its schema, as plans and options are keyed. */
-export const tableKey = (schema: string, name: string): string => `${schema}.${name}`;

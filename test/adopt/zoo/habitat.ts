@@ -6,7 +6,7 @@ import { testDatabase, urlAs, withClient, type TestDatabase } from "../../suppor
 import { dropRoles, repeated } from "../../support/roles.js";
 import { FIRST, SECOND, type Entry } from "./entry.js";
 
-export const SECRET = "a secret of the zoo, 32 characters or more";
+const SECRET = "a secret of the zoo, 32 characters or more";
 
 /** One database of a habitat, with an unguarded connection for each way to look at it. */
 export interface Enclosure {
