@@ -124,5 +124,4 @@ export const primaryKeyOf = (table: Table) => table.indexes.find(({ isPrimary })
 export const policiesOf = (table: Table): readonly Policy[] =>
   table.policies.toSorted((a, b) => (a.name < b.name ? -1 : 1));
 
-const without = (names: readonly string[], name: string) =>
-  names.filter((one) => one !== name);
+const without = (names: readonly string[], name: string) => names.filter((one) => one !== name);

@@ -14,9 +14,10 @@ const CHECKS: Readonly<Record<string, string>> = {
     select t.name from tenant_tables t where not exists (select from pg_policy p where p.polrelid = t.oid and not p.polpermissive and p.polcmd = '*'
       and p.polroles @> array[$2::regrole::oid] and pg_get_expr(p.polqual, t.oid) like '%' || t.col || '%partywall.tenant_%'
       and coalesce(pg_get_expr(p.polwithcheck, t.oid), pg_get_expr(p.polqual, t.oid)) = pg_get_expr(p.polqual, t.oid))`,
-  "has no index that begins with the tenant": `
+  "has no index of all its rows that begins with the tenant": `
     select t.name from tenant_tables t where not exists (select from pg_index i join pg_attribute a on a.attrelid = t.oid and a.attnum = i.indkey[0]
-      where i.indrelid = t.oid and a.attname = t.col and i.indisvalid)`,
+      join pg_class x on x.oid = i.indexrelid join pg_am m on m.oid = x.relam
+      where i.indrelid = t.oid and a.attname = t.col and i.indisvalid and i.indpred is null and m.amname = 'btree')`,
   "is a unique index of all tenants together": `
     select t.name || '.' || x.relname as name from tenant_tables t join pg_index i on i.indrelid = t.oid and (i.indisunique or i.indisexclusion) join pg_class x on x.oid = i.indexrelid
     where not exists (select from pg_attribute a where a.attrelid = t.oid and a.attname = t.col and a.attnum = any((i.indkey::int2[])[0:i.indnkeyatts - 1]))

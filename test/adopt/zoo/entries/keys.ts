@@ -438,4 +438,32 @@ export const keys: readonly Entry[] = [
     again: { ids: "same" },
     primaryKeys: { pages: ["workspace", "id"] },
   },
+  {
+    name: "key-of-a-shared-row",
+    trait:
+      "primary keys that are unique in the world only as long as there is one tenant: those of shared and unmanaged rows",
+    ddl: `create table plans (id uuid primary key, name text); insert into plans values ('00000000-0000-4000-8000-000000000001', 'free');
+      create table countries (id serial primary key, name text); insert into countries (name) values ('de'), ('fr'); create table zones (id int primary key generated always as identity, name text); insert into zones (name) values ('z');
+      create table discounts (plan_id uuid primary key references plans, percent int); create table tariffs (country_id int references countries, code text, price int, primary key (country_id, code));
+      create table visits (zone_id int primary key references zones, at date); create table notes (plan_id uuid references discounts, day int, note text, primary key (plan_id, day));`,
+    data: `insert into discounts values ('00000000-0000-4000-8000-000000000001', 5); insert into tariffs values (1, 'a', 10), (2, 'a', 20); insert into visits values (1, '2024-01-01'); insert into notes values ('00000000-0000-4000-8000-000000000001', 1, 'n')`,
+    options: { tables: { plans: "shared", countries: "shared", zones: "unmanaged" } },
+    queries: [
+      "select name, percent from discounts join plans on plans.id = plan_id",
+      "select name, code, price from tariffs join countries on countries.id = country_id order by 1",
+      "select zone_id from visits",
+      "select note from notes",
+    ],
+    writes: [
+      ["insert into tariffs values (1, 'a', 11)"],
+      ["insert into discounts values ('00000000-0000-4000-8000-000000000002', 1)"],
+    ],
+    again: { ids: "same" },
+    primaryKeys: {
+      discounts: ["tenant_id", "plan_id"],
+      tariffs: ["tenant_id", "country_id", "code"],
+      visits: ["tenant_id", "zone_id"],
+      notes: ["tenant_id", "plan_id", "day"],
+    },
+  },
 ];

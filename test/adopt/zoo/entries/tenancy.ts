@@ -267,4 +267,13 @@ export const tenancy: readonly Entry[] = [
     queries: ["select path, tenant_id from docs order by 1"],
     writes: [["insert into docs (path) values ('x/y') returning tenant_id"]],
   },
+  {
+    name: "partly-indexed-tenant-column",
+    trait: "a tenant column whose only indexes cover some rows, or cannot be looked up in order",
+    ddl: `create table users (id serial primary key, tenant_id uuid not null default '00000000-0000-4000-8000-00000000000a', name text, gone boolean not null default false); create index users_alive on users (tenant_id) where not gone;
+      create table posts (id serial primary key, tenant_id uuid not null default '00000000-0000-4000-8000-00000000000a', slug text); create index posts_hash on posts using hash (tenant_id); create unique index posts_slug on posts (tenant_id, slug) where slug <> '';`,
+    data: "insert into users (name, gone) values ('ann', false), ('bob', true); insert into posts (slug) values ('s')",
+    queries: ["select name from users order by 1", "select slug from posts"],
+    writes: [["insert into posts (slug) values ('s')"], ["delete from users where gone"]],
+  },
 ];
