@@ -52,8 +52,8 @@ export interface Step {
   /** Bytes read while the locks are held (0: the catalogue only), from which the time is estimated. */
   readonly bytes: number;
   /**
-   * Of a step outside a transaction: a query of one boolean `done`, true where the whole effect is there, by which an
-   * attempt that was cut short is told from one that was not.
+   * A query of one boolean `done`, true where the whole effect is there: by which an attempt outside a transaction that
+   * was cut short is told from one that was not, and a statement that only warns from one that did it.
    */
   readonly done?: string;
   /** What clears away an attempt that was cut short, before the next. */

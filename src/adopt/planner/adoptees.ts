@@ -2,7 +2,7 @@ import { PartywallError } from "../../errors.js";
 import { qualified } from "../../guards/postgres/ddl/identifier.js";
 import type { AdoptOptions, TableChoice } from "../options.js";
 import type { Table } from "../schema.js";
-import { isGlobal, label, primaryKey, type Draft } from "./draft.js";
+import { label, primaryKey, type Draft } from "./draft.js";
 
 /** What is to become of a table: what was said of it, of its partitioned parent, or of tables that nothing is said of. */
 export function choiceOf(draft: Draft, table: Table): TableChoice {
@@ -56,4 +56,34 @@ function keepsKey(draft: Draft, table: Table, choice: TableChoice, options: Adop
     key !== undefined &&
     key.keys.some(({ column }) => column !== null && isGlobal(draft, table, column))
   );
+}
+
+/**
+ * Whether no two tenants can come by the same value: a uuid, a number drawn from a sequence, or what points at a
+ * tenant's row that is known by such a one. What points at a shared row is the same for all who do.
+ */
+function isGlobal(
+  draft: Draft,
+  table: Table,
+  column: string,
+  seen: readonly string[] = [],
+): boolean {
+  const found = table.columns.find(({ name }) => name === column);
+  const path = `${label(table)}.${column}`;
+  if (found === undefined || seen.includes(path)) return false;
+  const keys = table.foreignKeys.filter(({ columns }) => columns.includes(column));
+  if (keys.length === 0) {
+    const isDrawn = found.identity !== null || (found.sequence !== null && found.default !== null);
+    return found.type === "uuid" || isDrawn;
+  }
+  return keys.some(({ columns, references, referencedColumns }) => {
+    const target = draft.table(references);
+    const referenced = referencedColumns[columns.indexOf(column)];
+    if (target === undefined || referenced === undefined) return false;
+    const { kind, keys: wanted = draft.options.keys ?? "auto" } = choiceOf(draft, target);
+    if (kind !== "tenant" || wanted === "composite") return false;
+    // A row that points at its own kind is as unique as that kind is.
+    if (label(target) === label(table) && referenced === column) return false;
+    return isGlobal(draft, target, referenced, [...seen, path]);
+  });
 }

@@ -135,26 +135,3 @@ export function columnList(columns: readonly string[]): string {
 export function primaryKey(table: Table): Index | undefined {
   return table.indexes.find(({ isPrimary }) => isPrimary);
 }
-
-/** Whether a row's identity is unique everywhere: drawn from a sequence or made as a uuid, or another such key's. */
-export function isGlobal(
-  draft: Draft,
-  table: Table,
-  column: string,
-  seen: readonly string[] = [],
-): boolean {
-  const found = table.columns.find(({ name }) => name === column);
-  if (found === undefined) return false;
-  const isDrawn = found.identity !== null || (found.sequence !== null && found.default !== null);
-  if (found.type === "uuid" || isDrawn) return true;
-  // A key that is another table's (one to one, or a join table's) is as unique as that.
-  const path = `${label(table)}.${column}`;
-  if (seen.includes(path)) return false;
-  return table.foreignKeys.some((key) => {
-    const at = key.columns.indexOf(column);
-    const target = at === -1 ? undefined : draft.table(key.references);
-    const referenced = key.referencedColumns[at];
-    if (target === undefined || referenced === undefined) return false;
-    return isGlobal(draft, target, referenced, [...seen, path]);
-  });
-}

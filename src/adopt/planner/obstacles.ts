@@ -33,12 +33,12 @@ export function findObstacles(draft: Draft): void {
         acknowledgeable: false,
       });
     }
-    if (former?.generated === true) {
+    if (former !== undefined && (former.generated || former.identity !== null)) {
       draft.obstacle({
         code: "tenant-column-generated",
         object: `${label(table)}.${column}`,
-        why: "The tenant column is computed from others, so the database cannot stamp it.",
-        remedy: `Run alter table ${adoptee.sql} alter column ${quoteIdentifier(column)} drop expression.`,
+        why: "The tenant column is computed or numbered by itself, so the database cannot stamp it.",
+        remedy: `Run alter table ${adoptee.sql} alter column ${quoteIdentifier(column)} drop ${former.generated ? "expression" : "identity"}.`,
         acknowledgeable: false,
       });
     }

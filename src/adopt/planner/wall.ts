@@ -139,12 +139,14 @@ export function planPrivileges(draft: Draft, wall: WallPlan, roles: WallRoles): 
       ),
     });
   }
-  for (const { code, sql, otherwise } of wall.privileges) {
+  for (const { code, sql, otherwise, open } of wall.privileges) {
     draft.step({
       id: `privilege/${code}`,
       phase: "enforce",
       title: `Take a right from the application's login (${code}); with it, ${otherwise}`,
       sql: [sql],
+      // REVOKE of what another granted only warns.
+      done: `select not (${open}) as done`,
       mayBeRefused: true,
     });
   }

@@ -6,6 +6,9 @@ import { visit } from "./visit.js";
 
 const version = await serverVersion();
 
+/** In milliseconds; several databases are built and dropped for each, on a machine that may be busy. */
+const PATIENCE = 120_000;
+
 describeEngine(
   "postgres",
   "the former application has its answers, and no other tenant any",
@@ -13,10 +16,14 @@ describeEngine(
     for (const [group, entries] of Object.entries(zoo)) {
       for (const entry of entries) {
         const title = `${group}: ${entry.trait} (${entry.name})`;
-        test.concurrent(title, { skip: version < (entry.since ?? 0) }, async () => {
-          const found = await visit(entry);
-          expect(found, found.join("\n")).toEqual([]);
-        });
+        test.concurrent(
+          title,
+          { skip: version < (entry.since ?? 0), timeout: PATIENCE },
+          async () => {
+            const found = await visit(entry);
+            expect(found, found.join("\n")).toEqual([]);
+          },
+        );
       }
     }
 
@@ -51,15 +58,19 @@ const AS_OWNER = [
 describeEngine("postgres", "the same where the owner adopts, who is no superuser", () => {
   for (const name of AS_OWNER) {
     const entry = entryNamed(name);
-    test.concurrent(entry.trait, async () => {
+    test.concurrent(entry.trait, { timeout: PATIENCE }, async () => {
       const found = await visit(entry, { adopter: "owner" });
       expect(found, found.join("\n")).toEqual([]);
     });
   }
 
-  test.concurrent("what it does not own is told before anything is changed", async () => {
-    const entry = { ...entryNamed("view-of-a-superuser"), obstacles: ["owner"] };
-    const found = await visit(entry, { adopter: "owner" });
-    expect(found, found.join("\n")).toEqual([]);
-  });
+  test.concurrent(
+    "what it does not own is told before anything is changed",
+    { timeout: PATIENCE },
+    async () => {
+      const entry = { ...entryNamed("view-of-a-superuser"), obstacles: ["owner"] };
+      const found = await visit(entry, { adopter: "owner" });
+      expect(found, found.join("\n")).toEqual([]);
+    },
+  );
 });

@@ -318,4 +318,16 @@ export const views: readonly Entry[] = [
     queries: ["select body from all_notes"],
     writes: [["insert into notes (body) values ('b')", "select body from all_notes order by 1"]],
   },
+  {
+    name: "view-over-unmanaged",
+    trait:
+      "a view that joins tenants' rows with a table left alone and one of another schema, which the application may read",
+    ddl: `create schema geo; create table geo.places (id int primary key, name text); insert into geo.places values (1, 'here'); create table rates (code text primary key, rate int); insert into rates values ('x', 2);
+      create table offers (id serial primary key, place int, code text, amount int); create view priced as select o.amount * r.rate as price, p.name from offers o join rates r using (code) join geo.places p on p.id = o.place;
+      grant usage on schema geo to @app@; grant select on geo.places, rates to @app@;`,
+    data: "insert into offers (place, code, amount) values (1, 'x', 5)",
+    options: { tables: { rates: "unmanaged" } },
+    queries: ["select * from priced", "select rate from rates"],
+    writes: [["update offers set amount = 6", "select price from priced"]],
+  },
 ];
