@@ -19,7 +19,7 @@ export const GLOBAL_FLAGS = {
       "Configuration to read; otherwise partywall.config.ts, .mts, .js or .mjs in the folder.",
   },
   cwd: { type: "string", value: "folder", summary: "Works as if started in this folder." },
-  "env-file": {
+  env: {
     type: "string",
     value: "file",
     multiple: true,
@@ -31,7 +31,7 @@ export const GLOBAL_FLAGS = {
 /** What {@link GLOBAL_FLAGS} came to. */
 export type GlobalValues = FlagValues<typeof GLOBAL_FLAGS>;
 
-/** Fills an environment from the files of `--env-file`. Throws {@link UsageError} for one that cannot be read. */
+/** Fills an environment from the files of `--env`. Throws {@link UsageError} for one that cannot be read. */
 export function readEnvFiles(
   files: readonly string[],
   cwd: string,
@@ -43,7 +43,7 @@ export function readEnvFiles(
     try {
       text = readFileSync(file, "utf8");
     } catch (cause) {
-      throw new UsageError(`--env-file names ${file}, which cannot be read. Mend the path.`, {
+      throw new UsageError(`--env names ${file}, which cannot be read. Mend the path.`, {
         cause,
       });
     }

@@ -11,7 +11,7 @@ export interface Output {
 export interface Host {
   /** The folder that relative paths start from. */
   readonly cwd: string;
-  /** Read, and filled from `--env-file`. */
+  /** Read, and filled from `--env`. */
   readonly env: Record<string, string | undefined>;
   readonly stdout: Output;
   readonly stderr: Output;

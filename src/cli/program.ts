@@ -60,7 +60,7 @@ export async function runProgram(
     );
     const globals = parsed.flags as GlobalValues;
     const cwd = resolve(host.cwd, globals.cwd ?? ".");
-    readEnvFiles(globals["env-file"], cwd, host.env);
+    readEnvFiles(globals.env, cwd, host.env);
     redactor.addEnvironment(host.env);
     context = createContext(host, { json, verbose, cwd, configFile: globals.config, redactor });
     checkWords(command, parsed.positionals, rest);

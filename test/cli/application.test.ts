@@ -147,13 +147,13 @@ describe("the entry", () => {
     expect(outcome.stderr).toContain("chatter");
   });
 
-  test("sees the variables of --env-file, and what was set before stays", async () => {
+  test("sees the variables of --env, and what was set before stays", async () => {
     await project.write(
       "src/tenancy.ts",
       `${ENTRY}\nconsole.error(process.env["A"], process.env["B"]);`,
     );
     await project.write(".env.test", `A=from the file\nB=from the file\nDB_PASSWORD=${PASSWORD}\n`);
-    const { stderr } = await project.run(["tenant", "list", "--env-file", ".env.test"], {
+    const { stderr } = await project.run(["tenant", "list", "--env", ".env.test"], {
       B: "set",
     });
     expect(stderr).toContain("from the file set");

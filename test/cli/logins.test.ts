@@ -82,7 +82,7 @@ describeEngine("postgres", "partywall logins", () => {
     const again = await logins(["--name", name, "--passwords", "printed.env"]);
     expect(again).toMatchObject({
       code: 2,
-      stderr: expect.stringContaining("use its passwords with --env-file"),
+      stderr: expect.stringContaining("use its passwords with --env"),
     });
     expect(await passwordsIn("printed.env")).toEqual(passwords);
   });

@@ -107,7 +107,7 @@ describe("wrong use ends with 2, names what is wrong and suggests what is near",
     [["audit", "--", "b"], '"b" is one word too many'],
     [["audit", "--cwd", "/nowhere"], "There is no partywall.config.ts in /nowhere"],
     [["audit", "--config", "x.ts"], "--config names /x.ts, which is not there."],
-    [["audit", "--env-file", "x.env"], "--env-file names /x.env, which cannot be read."],
+    [["audit", "--env", "x.env"], "--env names /x.env, which cannot be read."],
     [["audit", "--__proto__", "x"], "--__proto__ is not a flag"],
     [["constructor"], '"constructor" is not a command.'],
   ])("%j", async (args, message) => {

@@ -176,7 +176,7 @@ describeEngine("postgres", "the newcomer's path", () => {
         "second",
         "--name",
         "Second",
-        "--env-file",
+        "--env",
         ".env",
       ]);
       const audit = await step("audit");

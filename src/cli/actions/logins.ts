@@ -118,7 +118,7 @@ function writePasswords(file: string, lines: readonly string[]): void {
   } catch (cause) {
     if ((cause as NodeJS.ErrnoException).code === "EEXIST") {
       throw new UsageError(
-        `--passwords names ${file}, which is there already and may hold passwords in use. Name another file, or use its passwords with --env-file ${file}.`,
+        `--passwords names ${file}, which is there already and may hold passwords in use. Name another file, or use its passwords with --env ${file}.`,
       );
     }
     throw new UsageError(`--passwords names ${file}, which cannot be written. Mend the path.`, {

@@ -46,7 +46,7 @@ export const command = defineCommand({
       type: "string",
       value: "file",
       summary:
-        "Writes the passwords that are made up to a new file (mode 0600), in the form that --env-file reads.",
+        "Writes the passwords that are made up to a new file (mode 0600), in the form that --env reads.",
     },
     "show-passwords": {
       type: "boolean",

@@ -42,7 +42,7 @@ export function nextSteps(what: {
   // dotenv reads it by itself.
   const isNamed = !dotenv && (known !== undefined || secrets !== undefined);
   const run = (words: string): string =>
-    `${RUN[packageManager]} ${words}${isNamed ? " --env-file .env" : ""}`;
+    `${RUN[packageManager]} ${words}${isNamed ? " --env .env" : ""}`;
   const superuser = `PARTYWALL_DATABASE_URL=${quoted(roles.superuser)}`;
   const lacks = (variable: string): boolean =>
     !known?.[variable] && secrets?.variables.includes(variable) !== true;

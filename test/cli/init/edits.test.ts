@@ -844,7 +844,7 @@ describe("the new files fit where they are put", () => {
     const { data } = await folder.init(["--apply", "--json"]);
     expect(await folder.read("src/partywall.ts")).toMatch(/^import "dotenv\/config";\n/);
     expect(await folder.read("partywall.config.ts")).toMatch(/^import "dotenv\/config";\n/);
-    expect(data.next.every(({ command }) => !command?.includes("--env-file"))).toBe(true);
+    expect(data.next.every(({ command }) => !command?.includes("--env"))).toBe(true);
   });
 
   test("an example of the environment gets what it lacks, and keeps the rest", async () => {

@@ -140,7 +140,6 @@ describeEngine("postgres", "what init wires keeps tenants apart", () => {
   /** Runs the command in an application's folder; it must end well. */
   const partywall = async (name: string, words: string): Promise<void> => {
     const bin = join(project.folder, "node_modules", "partywall", "dist", "cli", "bin.js");
-    // Node.js up to 22 takes --env-file for its own wherever it stands, so the folder has to be the process's.
     const env = { PARTYWALL_DATABASE_URL: database.url };
     const { code, output } = await runNode([bin, ...words.split(" ")], env, folderOf(name));
     expect(code, `partywall ${words}\n${output}`).toBe(0);
@@ -178,11 +177,11 @@ describeEngine("postgres", "what init wires keeps tenants apart", () => {
     }
     await partywall(
       first,
-      `logins --env-file .env --database ${database.name} --own-database-only --apply`,
+      `logins --env .env --database ${database.name} --own-database-only --apply`,
     );
     await partywall(first, "policies --table orders --apply");
     for (const slug of ["one", "two"]) {
-      await partywall(first, `tenant create --env-file .env --slug ${slug} --name ${slug}`);
+      await partywall(first, `tenant create --env .env --slug ${slug} --name ${slug}`);
     }
   }, 3 * MINUTE);
 
