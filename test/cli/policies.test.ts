@@ -3,7 +3,7 @@ import pg from "pg";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { describeEngine } from "../support/engine.js";
 import { testDatabase, urlAs, withClient, type TestDatabase } from "../support/postgres.js";
-import { dropRoles } from "../support/roles.js";
+import { dropRoles, runScript } from "../support/roles.js";
 import { createProject, type Project } from "./project.js";
 
 describeEngine("postgres", "partywall policies", () => {
@@ -96,7 +96,7 @@ describeEngine("postgres", "partywall policies", () => {
       const sql = (await project.read("wall.sql")).replaceAll(database.name, other.name);
       // The roles of the first database serve.
       const script = sql.replaceAll(new RegExp(`${other.name}(_\\w+)`, "g"), `${database.name}$1`);
-      for (let round = 0; round < 2; round += 1) await client.query(script);
+      for (let round = 0; round < 2; round += 1) await runScript(client, script);
       const { rows } = await client.query(
         `select has_table_privilege('${roles.registry}', 'partywall.tenants', 'insert') as granted,
           (select count(*)::int from pg_policies) as policies`,

@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
+import type { ClientBase } from "pg";
 import { urlAs, withClient, type TestDatabase } from "./postgres.js";
 
 /**
@@ -14,6 +15,21 @@ export async function repeated<T>(attempt: () => Promise<T>): Promise<T> {
       await sleep(10 * tries);
     }
   }
+}
+
+/**
+ * Runs a script that changes roles or parameters, which are the whole server's: again from its beginning where another
+ * test file was changing the same row.
+ */
+export async function runScript(client: ClientBase, script: string): Promise<void> {
+  await repeated(async () => {
+    try {
+      await client.query(script);
+    } catch (error) {
+      await client.query("rollback");
+      throw error;
+    }
+  });
 }
 
 /** Drops every role named after a database, which is gone by then. */

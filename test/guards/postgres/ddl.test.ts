@@ -2,6 +2,7 @@ import { randomUUID } from "node:crypto";
 import { afterEach, expect, test } from "vitest";
 import { applyWall, planWall, printWall } from "partywall/guards/postgres";
 import { describeEngine } from "../../support/engine.js";
+import { runScript } from "../../support/roles.js";
 import { withClient } from "../../support/postgres.js";
 import { buildSite, type Site } from "./site.js";
 
@@ -180,7 +181,7 @@ describeEngine("postgres", "building the wall", () => {
         seal,
       });
       expect(await printed.catalog(), "planning changes nothing").toEqual(before);
-      await printed.superuser.query(printWall(plan));
+      await runScript(printed.superuser, printWall(plan));
       expect(await printed.catalog()).toEqual(await applied.catalog());
     },
   );

@@ -1,5 +1,6 @@
 import { afterEach, expect, test } from "vitest";
 import { describeEngine } from "../../support/engine.js";
+import { runScript } from "../../support/roles.js";
 import { PAIRS } from "./attacks/late-failure.js";
 import { mutant, type Cut } from "./attacks/mutant.js";
 import { PROBES, type ProbeName } from "./attacks/probes.js";
@@ -306,7 +307,7 @@ for (const seal of SEALS) {
       if (only !== undefined && only !== seal) continue;
       test(`${probe} gets through without ${gone}`, async () => {
         const built = await build(preparedStatements === true, cuts);
-        if (sql) await built.unguarded.query(sql(built));
+        if (sql) await runScript(built.unguarded, sql(built));
         expect(await PROBES[probe](built)).not.toEqual([]);
       });
     }

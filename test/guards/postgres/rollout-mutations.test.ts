@@ -1,5 +1,6 @@
 import { afterEach, expect, test } from "vitest";
 import { describeEngine } from "../../support/engine.js";
+import { runScript } from "../../support/roles.js";
 import { withClient } from "../../support/postgres.js";
 import { mutant, type Cut } from "./attacks/mutant.js";
 import { SEALS } from "./attacks/raid.js";
@@ -207,7 +208,7 @@ for (const seal of SEALS) {
     for (const { gone, probe, sql, cuts } of MUTATIONS) {
       test(`not ${probe} without ${gone}`, async () => {
         const built = await build(cuts);
-        if (sql) await built.unguarded.query(sql);
+        if (sql) await runScript(built.unguarded, sql);
         expect(await PROBES[probe](built)).not.toEqual([]);
       });
     }

@@ -8,6 +8,7 @@ import {
 } from "partywall/guards/postgres";
 import { afterEach, expect, test } from "vitest";
 import { describeEngine } from "../../support/engine.js";
+import { runScript } from "../../support/roles.js";
 import { withClient } from "../../support/postgres.js";
 import { DAY } from "./rollout-world.js";
 import { buildSite, type Site, type SiteWall } from "./site.js";
@@ -125,7 +126,7 @@ describeEngine("postgres", "putting tables into rollout", () => {
       const before = await printed.catalog();
       const plan = await planWall(printed.superuser, { roles: printed.roles, ...wall });
       expect(await printed.catalog(), "planning changes nothing").toEqual(before);
-      await printed.superuser.query(printWall(plan));
+      await runScript(printed.superuser, printWall(plan));
       expect(await printed.catalog()).toEqual(await applied.catalog());
     },
   );
