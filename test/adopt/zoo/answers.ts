@@ -78,7 +78,10 @@ export function refusal(error: unknown): string {
   if (code.startsWith("PW_")) return cause === undefined ? code : `${code} ${refusal(cause)}`;
   if (constraint === undefined) return code;
   // The keys to the partitions of a table are numbered by PostgreSQL.
-  return `${code} ${code === "23503" ? constraint.replace(/_\d+$/, "") : constraint}`;
+  if (code !== "23503") return `${code} ${constraint}`;
+  // While a key and its successor are both there, either may speak first: PostgreSQL asks them in the order of their
+  // triggers' names, which end in numbers that are compared as texts.
+  return `${code} ${constraint.replace(/^partywall_/, "").replace(/_\d+$/, "")}`;
 }
 
 /** Says how one answer differs from the one expected, or nothing where they are the same. */
