@@ -177,6 +177,7 @@ export function createPartywall<
     scope: () => scopes.current(),
     derive: (purpose: string, subject: string) => keyring.derive("guard", purpose, subject),
     denied: (access: Parameters<GuardHost["denied"]>[0]) => trail.denied(access),
+    relocated: (tenantId: string) => registry.invalidate(tenantId),
     rolloutOpen: (rollout: Parameters<GuardHost["rolloutOpen"]>[0]) => trail.rolloutOpen(rollout),
   });
   const releaseRealm = claimRealm(realm, keyring.fingerprints());

@@ -142,14 +142,16 @@ const WRONG: readonly Check[] = [
   ["updatedAt", ({ updatedAt }) => isInstant(updatedAt)],
 ];
 
-/** Whether a value is a placement: a known strategy and nothing but names beside it. */
+/** Whether a value is a placement: a known strategy, the names that go with it, and nothing else. */
 export function isPlacement(value: unknown): value is Placement {
   if (!isObject(value)) return false;
-  const { strategy, server, name, ...rest } = value;
+  const { strategy, server, name, secret, ...rest } = value;
+  const isOwn = strategy === "schema" || strategy === "database";
   return (
-    (strategy === "row" || strategy === "schema" || strategy === "database") &&
+    (isOwn || strategy === "row") &&
     (server === undefined || isName(server)) &&
-    (name === undefined || isName(name)) &&
+    (isOwn ? isName(name) : name === undefined) &&
+    (secret === undefined || (isOwn && isName(secret))) &&
     Object.keys(rest).length === 0
   );
 }

@@ -20,7 +20,7 @@ export type NewTenant<FieldsInput = Readonly<Record<string, unknown>>> = {
   /** A DNS label in lower case, not used by another tenant, deleted ones included. */
   readonly slug: string;
   readonly name: string;
-  /** `{ strategy: "row" }` unless told; the only one this version can enter. */
+  /** `{ strategy: "row" }` unless told. What another names must be there; see `docs/guides/placement.md`. */
   readonly placement?: Placement;
 } & ({} extends FieldsInput ? { readonly fields?: FieldsInput } : { readonly fields: FieldsInput });
 
@@ -86,9 +86,9 @@ export class Tenants<Fields = Readonly<Record<string, unknown>>, FieldsInput = F
     assertSlug(slug);
     assertName(name);
     if (!isPlacement(placement))
-      throw invalid("a placement has a strategy and at most a server and a name");
-    if (placement.strategy !== "row")
-      throw invalid('only the placement { strategy: "row" } can be entered so far');
+      throw invalid(
+        'a placement is { strategy: "row" }, or "schema" or "database" with a name and perhaps a secret, each with a server or without',
+      );
     const now = new Date().toISOString();
     const record: TenantRecord = Object.freeze({
       id,

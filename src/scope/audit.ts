@@ -9,6 +9,8 @@ export interface SystemAuditEvent {
   readonly id: string;
   readonly reason: string;
   readonly actor?: string;
+  /** The database server it worked on; absent for the default one. */
+  readonly server?: string;
   /** When, as ISO 8601 in UTC. */
   readonly at: string;
 }

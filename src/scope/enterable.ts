@@ -1,8 +1,8 @@
 import { PartywallError } from "../errors.js";
 import type { TenantEntry } from "./directory.js";
 
-/** Throws unless a scope may be opened for the tenant: only an active tenant in a supported placement can be entered. */
-export function assertEnterable({ tenant, placement }: TenantEntry): void {
+/** Throws unless a scope may be opened for the tenant: only an active tenant can be entered. */
+export function assertEnterable({ tenant }: TenantEntry): void {
   switch (tenant.status) {
     case "active":
       break;
@@ -18,12 +18,6 @@ export function assertEnterable({ tenant, placement }: TenantEntry): void {
       );
     case "deleted":
       throw unknownTenant();
-  }
-  if (placement.strategy !== "row") {
-    throw new PartywallError(
-      "PW_TENANT_NOT_READY",
-      `Tenant ${JSON.stringify(tenant.id)} is placed by strategy "${placement.strategy}", which this version cannot enter.`,
-    );
   }
 }
 

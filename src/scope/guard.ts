@@ -14,6 +14,8 @@ export interface GuardHost {
   readonly derive: (purpose: string, subject: string) => readonly Buffer[];
   /** Reports an access the guard refused, for the audit log; never holds a row, a parameter or SQL text. */
   readonly denied: (event: DeniedAccess) => void;
+  /** Says that a tenant does not live where its placement says, so that its record is read again. */
+  readonly relocated: (tenantId: string) => void;
   /** Reports, for the audit log, that the guard lets statements pass its wall for a time. */
   readonly rolloutOpen: (event: OpenGuardRollout) => void;
 }

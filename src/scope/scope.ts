@@ -23,6 +23,8 @@ export interface CentralScope extends ScopeBase {
 export interface SystemScope extends ScopeBase {
   readonly kind: "system";
   readonly reason: string;
+  /** The database server it works on; absent for the default one. */
+  readonly server?: string;
 }
 
 /** What is current in an asynchronous execution. */

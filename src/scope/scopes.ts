@@ -17,6 +17,8 @@ export interface SystemOptions {
   readonly reason: string;
   /** Who asked: a user id, a job name. */
   readonly actor?: string;
+  /** The database server to work on, as the guard names it; the default one unless told. */
+  readonly server?: string;
 }
 
 /** Opens the scopes of one realm, each by the rules of the opening table. */
@@ -120,12 +122,13 @@ export class Scopes {
   /** Runs `fn` in a system scope, recorded before and after. */
   async system<T>(options: SystemOptions, fn: () => T): Promise<Awaited<T>> {
     this.assertMayOpen("system");
-    const { reason, actor } = checkSystemOptions(options);
+    const { reason, actor, server } = checkSystemOptions(options);
     const entry = {
       type: "system" as const,
       id: randomUUID(),
       reason,
       ...(actor === undefined ? {} : { actor }),
+      ...(server === undefined ? {} : { server }),
     };
     const record = (outcome: SystemAuditEvent["outcome"]): Promise<void> =>
       this.#trail.record({ ...entry, outcome, at: new Date().toISOString() });
@@ -135,6 +138,7 @@ export class Scopes {
       realm: this.#realm,
       parent: anchor.als.getStore(),
       reason,
+      ...(server === undefined ? {} : { server }),
     });
     const outcome = await outcomeOf(this.#open(scope, false, fn));
     const recorded = await outcomeOf(record("error" in outcome ? "failed" : "finished"));
@@ -164,7 +168,7 @@ export class Scopes {
 }
 
 function checkSystemOptions(options: SystemOptions): SystemOptions {
-  const { reason, actor } = options ?? {};
+  const { reason, actor, server } = options ?? {};
   if (typeof reason !== "string" || reason.trim() === "") {
     throw new PartywallError(
       "PW_SYSTEM_REASON",
@@ -177,5 +181,15 @@ function checkSystemOptions(options: SystemOptions): SystemOptions {
       "pw.system({ actor }) must be a string that names who asked.",
     );
   }
-  return actor === undefined ? { reason } : { reason, actor };
+  if (server !== undefined && (typeof server !== "string" || server === "")) {
+    throw new PartywallError(
+      "PW_CONFIG",
+      "pw.system({ server }) must be the name of a server, as the guard has it.",
+    );
+  }
+  return {
+    reason,
+    ...(actor === undefined ? {} : { actor }),
+    ...(server === undefined ? {} : { server }),
+  };
 }

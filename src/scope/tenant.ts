@@ -25,10 +25,12 @@ export interface Tenant<Fields = Readonly<Record<string, unknown>>> {
 
 /** Where one tenant lives. Kept in the registry and on the scope, never on the application's {@link Tenant}. */
 export interface Placement {
-  /** How the tenant is kept apart. Only `row` can be entered in this version. */
+  /** How the tenant is kept apart: rows of shared tables, a schema, or a database of its own. */
   readonly strategy: "row" | "schema" | "database";
-  /** The server it lives on; `"default"` unless told. */
+  /** The server it lives on, as the guard names it; `"default"` unless told. */
   readonly server?: string;
-  /** The schema or database that holds it, for those strategies. */
+  /** The schema or database that holds it; for those strategies, and only for them. */
   readonly name?: string;
+  /** Names the tenant's own login to whoever keeps secrets; never a secret itself. Not for `row`. */
+  readonly secret?: string;
 }

@@ -9,6 +9,8 @@ const digestOf = (secret: Buffer) => createHash("sha256").update(secret).digest(
 export interface Admission {
   readonly realm: string;
   readonly tenantId: string;
+  /** The tenant's schema and the path its statements are read with; absent where it shares tables. */
+  readonly home?: { readonly schema: string; readonly searchPath: string } | undefined;
 }
 
 /**
@@ -18,13 +20,15 @@ export interface Admission {
  */
 export async function admitTenant(
   client: SqlClient,
-  { realm, tenantId }: Admission,
+  { realm, tenantId, home }: Admission,
   secrets: readonly Buffer[],
 ): Promise<void> {
   await client.query(
-    `insert into partywall.seals (digest, tenant, realm) select d, $2, $3 from unnest($1::bytea[]) as d
-on conflict (digest) do update set expires_at = 'infinity' where seals.tenant = excluded.tenant`,
-    [secrets.map(digestOf), tenantId, realm],
+    `insert into partywall.seals (digest, tenant, realm, home_schema, search_path)
+select d, $2, $3, $4, $5 from unnest($1::bytea[]) as d
+on conflict (digest) do update set expires_at = 'infinity', home_schema = excluded.home_schema, search_path = excluded.search_path
+  where seals.tenant = excluded.tenant`,
+    [secrets.map(digestOf), tenantId, realm, home?.schema ?? null, home?.searchPath ?? null],
   );
 }
 
@@ -79,8 +83,11 @@ export function rotateTenantSeals(
     const tenants = known.rows.map((row) => String(row["tenant"]));
     const digests = tenants.map((tenantId) => digestOf(newestOf(tenantId)));
     await client.query(
-      `insert into partywall.seals (digest, tenant, realm)
-select digest, tenant, $3 from unnest($1::bytea[], $2::text[]) as newest (digest, tenant)
+      `insert into partywall.seals (digest, tenant, realm, home_schema, search_path)
+select newest.digest, newest.tenant, $3, latest.home_schema, latest.search_path
+from unnest($1::bytea[], $2::text[]) as newest (digest, tenant)
+join (select distinct on (tenant) tenant, home_schema, search_path from partywall.seals
+  where realm = $3 order by tenant, expires_at desc, created_at desc) latest on latest.tenant = newest.tenant
 on conflict (digest) do update set expires_at = 'infinity' where seals.tenant = excluded.tenant`,
       [digests, tenants, realm],
     );

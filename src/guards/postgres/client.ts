@@ -12,6 +12,8 @@ import type {
   PgSubmittable,
 } from "./driver.js";
 import { keepScope } from "./keep-scope.js";
+import { assertHome, homeError } from "./home-proof.js";
+import { sharedPlace, type Place } from "./place.js";
 import { PreparedStatements } from "./prepared.js";
 import { proofQueries } from "./private-names.js";
 import { sealedQueryClass, type SealKeeper, type TicketedQuery } from "./query.js";
@@ -46,7 +48,25 @@ export interface GuardedClient extends PgClient {
 /** Marks the configuration of a pool whose login is not configured; its connections refuse to connect. */
 export const UNCONFIGURED = Symbol("partywall.unconfigured");
 
+/** Where a connection is, and under which login if not the server's own. */
+export interface Post {
+  readonly place: Place;
+  readonly login: { readonly user: string; readonly password: string } | undefined;
+}
+
+/** Holds the {@link Post} in a pool's configuration; absent for the place that the configuration itself says. */
+export const AT = Symbol("partywall.at");
+
 export type GuardedClientClass = new (config?: unknown) => GuardedClient;
+
+// What a connection string says of these stands before any option, so they are set where the driver keeps them.
+function take(client: PgClient, { place, login }: Post): void {
+  const { connectionParameters: parameters } = client;
+  if (place.database !== undefined) client.database = parameters.database = place.database;
+  if (login === undefined) return;
+  client.user = parameters.user = login.user;
+  client.password = login.password;
+}
 
 const isSubmittable = (config: unknown): config is PgSubmittable =>
   typeof (config as { submit?: unknown } | null)?.submit === "function";
@@ -79,9 +99,13 @@ export function guardedClientClass(
     #answers = 0;
     readonly #queryTimeout: number;
     readonly #unconfigured: boolean;
+    readonly #place: Place;
 
     constructor(config?: unknown) {
       super(config);
+      const post = (config as { [AT]?: Post } | undefined)?.[AT];
+      this.#place = post?.place ?? sharedPlace();
+      if (post !== undefined) take(this, post);
       this.#prepared =
         rules.mostPrepared > 0 && !this.pipeline
           ? new PreparedStatements(rules.mostPrepared)
@@ -110,11 +134,35 @@ export function guardedClientClass(
         );
         if (done === undefined) return this._Promise.reject(error);
         process.nextTick(done, error);
+        // As of a connection that came to nothing, so that whoever counts it hears of its end.
+        process.nextTick(() => this.emit("end"));
         return undefined;
       }
       office.connections.add(this);
       // Socket events run in the context that opened the socket; that must be no tenant's.
-      return anchor.als.run(undefined, () => super.connect(done));
+      if (this.#place.tenantId === undefined || this.#place.database === undefined) {
+        return anchor.als.run(undefined, () => super.connect(done));
+      }
+      return anchor.als.run(undefined, () => this.#connectHome(done));
+    }
+
+    // A database of one tenant's is asked whose it is before anything else, for no policy in it would tell.
+    #connectHome(done: ((error?: Error) => void) | undefined): unknown {
+      const tenantId = this.#place.tenantId ?? "";
+      const connected = super.connect() as Promise<unknown>;
+      const home = connected.then(async () => {
+        const send = (text: string) =>
+          super.query(text) as ReturnType<Parameters<typeof assertHome>[0]>;
+        await assertHome(send, tenantId, office.host);
+        return this;
+      });
+      const told = home.catch((error: Error) => {
+        this.connection.stream.destroy();
+        throw homeError(error, tenantId, office.host);
+      });
+      if (done === undefined) return told;
+      told.then(() => done(), done);
+      return undefined;
     }
 
     override query(config: unknown, values?: unknown, callback?: unknown): unknown {
@@ -208,6 +256,13 @@ export function guardedClientClass(
 
     admit(ticket: Ticket, text: unknown): PartywallError | Buffer | undefined {
       if (this.#proof instanceof Error) return this.#proof;
+      if (ticket.place !== undefined && ticket.place.key !== this.#place.key) {
+        office.host.denied({ code: "PW_PLACEMENT", wire: "postgres" });
+        return new PartywallError(
+          "PW_PLACEMENT",
+          "The connection is at another place than the current scope's, so the statement was not sent. Take a connection from the guarded pool in the scope that uses it.",
+        );
+      }
       if (!this.#session.isOthers(ticket)) {
         const mustSeal = this.#session.send(ticket, text, this.pipeline);
         return mustSeal && ticket.seal ? this.#sealOf(ticket.seal) : undefined;
@@ -242,7 +297,9 @@ export function guardedClientClass(
 
     nameFor(text: string, atOnce: boolean): string | undefined {
       const names = this.#names;
-      return names && traitsOf(text).isPreparable ? names.nameOf(text, atOnce) : undefined;
+      return names && traitsOf(text).isPreparable
+        ? names.nameOf(this.#meaning(text), atOnce)
+        : undefined;
     }
 
     closeDropped(connection: PgConnection): void {
@@ -253,7 +310,13 @@ export function guardedClientClass(
     }
 
     dropName(text: string): void {
-      this.#prepared?.drop(text);
+      this.#prepared?.drop(this.#meaning(text));
+    }
+
+    // A text means other tables in each tenant's schema.
+    #meaning(text: string): string {
+      const schema = this.#session.running?.schema;
+      return schema === undefined ? text : `${schema}\0${text}`;
     }
 
     repeat(query: TicketedQuery): boolean {

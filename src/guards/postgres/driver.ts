@@ -68,7 +68,14 @@ export interface PgQuery extends PgSubmittable {
 
 export interface PgClient {
   readonly connection: PgConnection;
-  readonly connectionParameters: { query_timeout?: number | false };
+  readonly connectionParameters: {
+    query_timeout?: number | false;
+    database?: string | undefined;
+    user?: string | undefined;
+  };
+  database?: string | undefined;
+  user?: string | undefined;
+  password?: unknown;
   readonly pipeline: boolean;
   readonly host: string;
   readonly port: number;
@@ -95,6 +102,7 @@ export interface PgClient {
   _handleNotice(notice: PgMessage): void;
   on(event: string, listener: (...args: never[]) => void): this;
   once(event: string, listener: (...args: never[]) => void): this;
+  emit(event: string, ...args: unknown[]): boolean;
   removeListener(event: string, listener: (...args: never[]) => void): unknown;
 }
 
@@ -108,7 +116,15 @@ export interface PgPool {
   connect(callback?: PoolCallback): unknown;
   query(text: unknown, values?: unknown, callback?: PgCallback): unknown;
   end(callback?: () => void): unknown;
-  on(event: "error", listener: (error: Error) => void): this;
+  on(event: "error" | "remove" | "connect", listener: (argument: never) => void): this;
+  readonly options: { readonly max: number; readonly connectionTimeoutMillis?: number };
+  readonly _clients: readonly PgClient[];
+  readonly _idle: readonly { readonly client: PgClient }[];
+  readonly _pendingQueue: readonly unknown[];
+  newClient(pendingItem: unknown): void;
+  _isFull(): boolean;
+  _pulseQueue(): void;
+  _remove(client: PgClient): void;
   _release(client: PgClient, idleListener: unknown, error: unknown): void;
 }
 
@@ -157,6 +173,16 @@ const QUERY_METHODS = [
   "handleReadyForQuery",
 ] as const;
 
+const POOL_METHODS = [
+  "connect",
+  "query",
+  "newClient",
+  "_isFull",
+  "_pulseQueue",
+  "_remove",
+  "_release",
+] as const;
+
 /**
  * Proves that the driver has every method the guard stands on. A method that an upgrade renamed would make an
  * override inert, so its absence is refused here instead of found as a leak. Throws `PW_CONFIG`.
@@ -176,7 +202,7 @@ export function inspectDriver(pg: PgModule): PgInternals {
   };
   demand("Client", driver.Client, CLIENT_METHODS);
   demand("Query", driver.Query, QUERY_METHODS);
-  demand("Pool", driver.Pool, ["connect", "query", "_release"]);
+  demand("Pool", driver.Pool, POOL_METHODS);
   demand("Connection", driver.Connection, ["connect", "cancel", "sync", "flush", "close"]);
   if (missing.length > 0) {
     throw new PartywallError(

@@ -1,6 +1,7 @@
 import { PartywallError } from "../../errors.js";
 import type { Guard, GuardedTenant, GuardHost } from "../../scope/guard.js";
 import { admitTenant, expelTenant, rotateTenantSeals, type KeeperPool } from "./admissions.js";
+import { Budget } from "./budget.js";
 import {
   guardedClientClass,
   UNCONFIGURED,
@@ -8,13 +9,25 @@ import {
   type GuardedClientClass,
 } from "./client.js";
 import { inspectDriver, type PgInternals, type PgModule, type PgPool } from "./driver.js";
-import { guardedPoolClass, systemPool } from "./pool.js";
+import { admitToDatabase, assertTenantSchema, expelFromDatabase } from "./database-admissions.js";
+import { quoteIdentifier } from "./ddl/identifier.js";
+import { DEFAULT_SERVER, placeOf, sharedPlace } from "./place.js";
+import { guardedPoolClass, placePoolClass, systemPool, type Routes } from "./pool.js";
+import { Router, type Credentials } from "./router.js";
+import { Servers, type PgLogin, type PgServer } from "./servers.js";
 import { Rollout, type GuardRollout } from "./rollout.js";
 import { proveWall } from "./self-test.js";
 import { newestSecret, sealSecrets, TicketOffice } from "./ticket.js";
 
-/** Where a login connects: a connection string or a `pg` pool configuration. */
-export type PgLogin = string | Readonly<Record<string, unknown>>;
+/** How many connections a guard may have open. */
+export interface ConnectionBudget {
+  /** Of all pools together, the system login's included; default 100, or the `max` of the largest pool configured. */
+  readonly connections?: number;
+  /** Of one tenant's own database or login; default 5. */
+  readonly perTenant?: number;
+  /** How long a caller waits for a connection before it gets `PW_POOL_EXHAUSTED`, in milliseconds; default 10,000. */
+  readonly waitMs?: number;
+}
 
 /** Options of {@link guardPg}. */
 export interface GuardPgOptions {
@@ -22,6 +35,17 @@ export interface GuardPgOptions {
   readonly app: PgLogin | undefined;
   /** The system login, for `pw.system()` and for admitting tenants. */
   readonly system?: PgLogin | undefined;
+  /** Further servers on which tenants are placed, by the name that placements use; `default` is the one above. */
+  readonly servers?: Readonly<Record<string, PgServer>>;
+  /** Finds the login that a placement's `secret` names. Called once for each pool of such a tenant. */
+  readonly credentials?: Credentials;
+  /**
+   * Schemas that tenants with a schema of their own see behind it, for shared tables and extensions; default none. A
+   * table that is missing in the tenant's schema is looked for there.
+   */
+  readonly sharedSchemas?: readonly string[];
+  /** How many connections there may be. */
+  readonly budget?: ConnectionBudget;
   /**
    * Parameters of the startup packet, which a login's own `ALTER ROLE … SET` cannot override. Default:
    * `search_path=public`, `client_encoding=UTF8`, `standard_conforming_strings=on`, `row_security=on`, no timeouts,
@@ -83,16 +107,6 @@ const STARTUP = {
   default_transaction_read_only: "off",
 };
 
-function loginConfig(login: PgLogin | undefined, name: "app" | "system"): object {
-  if (login === undefined || login === "") {
-    throw new PartywallError(
-      "PW_CONFIG",
-      `guardPg() has no \`${name}\` login, so it cannot connect. Pass a connection string or a pg configuration (docs/guides/logins.md).`,
-    );
-  }
-  return typeof login === "string" ? { connectionString: login } : login;
-}
-
 /**
  * Guards the caller's own `pg`: every statement carries the tenant of the scope that issued it, sealed into the same
  * round trip, and a statement outside any scope throws before anything is sent. Opens no socket until first use.
@@ -141,53 +155,89 @@ class GuardOfPostgres implements Guard {
   readonly #pg: PgInternals;
   readonly #options: GuardPgOptions;
   readonly #office: TicketOffice;
+  readonly #servers: Servers;
+  readonly #budget: Budget;
+  readonly #router: Router;
   readonly Client: GuardedClientClass;
   readonly Pool: new (config?: unknown) => PgPool;
   readonly driver: object;
   #pool: PgPool | undefined;
-  #system: PgPool | undefined;
-  #keeper: PgPool | undefined;
+  readonly #systems = new Map<string, PgPool>();
+  readonly #keepers = new Map<string, PgPool>();
   #closing: Promise<unknown> | undefined;
 
   constructor(pg: PgInternals, options: GuardPgOptions) {
     this.#pg = pg;
     this.#options = options;
     this.#office = new TicketOffice(options.rollout && new Rollout(options.rollout));
+    this.#servers = new Servers({ app: options.app, system: options.system }, options.servers);
     const rules: ClientRules = {
       startup: options.startup === false ? {} : { ...STARTUP, ...options.startup },
       mostPrepared: mostPrepared(options.preparedStatements),
       resetAlways: options.resetSession === "always",
       drainMs: options.drainMs ?? 5000,
     };
+    const { connections, perTenant = 5, waitMs = 10_000 } = options.budget ?? {};
+    this.#budget = new Budget(
+      positive("connections", connections ?? Math.max(100, ...largestPools(options))),
+    );
     this.Client = guardedClientClass(pg, this.#office, rules);
-    this.Pool = guardedPoolClass(pg, this.#office, this.Client, () => this.#systemPool());
+    const PlacePool = placePoolClass(pg, this.#budget, this.Client);
+    this.#router = new Router({
+      servers: this.#servers,
+      Pool: PlacePool,
+      credentials: options.credentials,
+      perPlace: positive("perTenant", perTenant),
+      waitMs: positive("waitMs", waitMs),
+    });
+    this.Pool = guardedPoolClass(PlacePool, this.#office, this.#routes());
     this.driver = Object.create(pg, {
       Client: { value: this.Client, enumerable: true },
       Pool: { value: this.Pool, enumerable: true },
     }) as object;
   }
 
+  #routes(): Routes {
+    return {
+      away: () => {
+        const place = this.#office.place();
+        return place === undefined || place.key === "" ? undefined : this.#router.pool(place);
+      },
+      system: () => {
+        const server = this.#office.systemServer();
+        return server === undefined ? undefined : this.#systemPool(server);
+      },
+    };
+  }
+
   get pool(): PgPool {
     // An unconfigured login is told at first use, not when a build imports the module.
     this.#pool ??= hearing(
       new this.Pool(
-        this.#options.app ? loginConfig(this.#options.app, "app") : { [UNCONFIGURED]: true },
+        this.#options.app ? this.#servers.login(DEFAULT_SERVER, "app") : { [UNCONFIGURED]: true },
       ),
     );
     return this.#pool;
   }
 
-  #systemPool(): PgPool {
-    const login = loginConfig(this.#options.system, "system");
-    this.#system ??= hearing(systemPool(this.#pg, this.#office, login));
-    return this.#system;
+  #systemPool(server: string): PgPool {
+    const known = this.#systems.get(server);
+    if (known !== undefined) return known;
+    const login = this.#servers.login(server, "system");
+    const pool = hearing(systemPool(this.#pg, this.#office, this.#budget, login));
+    this.#systems.set(server, pool);
+    return pool;
   }
 
-  // The guard's own connections to the seals; no statement of the application's ever runs on them.
-  #keeperPool(): KeeperPool {
-    const login = loginConfig(this.#options.system, "system");
-    this.#keeper ??= hearing(new this.#pg.Pool({ ...login, max: 2 }));
-    return this.#keeper as unknown as KeeperPool;
+  // The guard's own connections to the seals, beside the budget; no statement of the application's runs on them.
+  #keeperPool(server: string): KeeperPool {
+    let pool = this.#keepers.get(server);
+    if (pool === undefined) {
+      const login = this.#servers.login(server, "system");
+      pool = hearing(new this.#pg.Pool({ ...login, max: 2 }));
+      this.#keepers.set(server, pool);
+    }
+    return pool as unknown as KeeperPool;
   }
 
   attach(host: GuardHost): void {
@@ -196,24 +246,51 @@ class GuardOfPostgres implements Guard {
 
   async admit(tenant: GuardedTenant): Promise<void> {
     const { host } = this.#office;
-    const admission = { realm: host.realm, tenantId: tenant.id };
-    await admitTenant(this.#keeperPool(), admission, sealSecrets(host, tenant.id));
+    const { server = DEFAULT_SERVER, strategy, name } = tenant.placement;
+    const keeper = this.#keeperPool(server);
+    if (strategy === "database") {
+      return admitToDatabase(keeper, tenant.id, name ?? "", await this.#appRole(tenant));
+    }
+    const admission = {
+      realm: host.realm,
+      tenantId: tenant.id,
+      home: strategy === "schema" && name !== undefined ? this.#home(name) : undefined,
+    };
+    if (admission.home !== undefined) await assertTenantSchema(keeper, tenant.id, name ?? "");
+    await admitTenant(keeper, admission, sealSecrets(host, tenant.id));
+  }
+
+  #home(schema: string): { readonly schema: string; readonly searchPath: string } {
+    const path = [schema, ...(this.#options.sharedSchemas ?? [])].map(quoteIdentifier);
+    // Last, or what is temporary would stand before what is the tenant's.
+    return { schema, searchPath: [...path, "pg_temp"].join(", ") };
   }
 
   async expel(tenant: GuardedTenant): Promise<void> {
     this.#office.forget(tenant.id);
+    const place = placeOf(tenant.id, tenant.placement);
+    const keeper = this.#keeperPool(place.server);
+    const appRole = await this.#appRole(tenant);
+    const graceMs = this.#options.expelGraceMs ?? 10_000;
+    if (place.tenantId !== undefined) await this.#router.shut(place);
+    if (place.database !== undefined) {
+      return expelFromDatabase(keeper, place.database, { appRole, graceMs });
+    }
     const admission = { realm: this.#office.host.realm, tenantId: tenant.id };
-    await expelTenant(this.#keeperPool(), admission, {
-      appRole: await this.#appRole(),
-      graceMs: this.#options.expelGraceMs ?? 10_000,
+    await expelTenant(keeper, admission, {
+      appRole,
+      graceMs,
       innocent: (pid) => this.#office.connections.isInnocent(pid, tenant.id),
     });
   }
 
-  async #appRole(): Promise<string> {
-    const client = new this.#pg.Client(loginConfig(this.#options.app, "app")) as unknown as {
-      user?: string;
-    };
+  // The role under which a tenant's statements run.
+  async #appRole({ id, placement }: GuardedTenant): Promise<string> {
+    const place = placeOf(id, placement);
+    const own = await this.#router.userOf(place);
+    if (own !== undefined) return own;
+    const login = this.#servers.login(place.server, "app");
+    const client = new this.#pg.Client(login) as unknown as { user?: string };
     if (client.user) return client.user;
     throw new PartywallError(
       "PW_CONFIG",
@@ -225,19 +302,32 @@ class GuardOfPostgres implements Guard {
     const { host } = this.#office;
     const newestOf = (tenantId: string) => newestSecret(host, tenantId);
     const keepMs = options.keepMs ?? 3_600_000;
-    return rotateTenantSeals(this.#keeperPool(), host.realm, newestOf, keepMs);
+    let retired = 0;
+    for (const server of this.#sharedServers()) {
+      retired += await rotateTenantSeals(this.#keeperPool(server), host.realm, newestOf, keepMs);
+    }
+    return retired;
+  }
+
+  // Those whose login's own database holds tenants, and so has a wall.
+  #sharedServers(): string[] {
+    return this.#servers.names().filter((name) => this.#servers.get(name).shared !== false);
   }
 
   async ready(): Promise<void> {
     const { rollout } = this.#office;
     rollout?.announce(this.#office.host);
-    await proveWall(this.#pg, this.#keeperPool(), {
-      app: loginConfig(this.#options.app, "app"),
-      pool: this.pool,
-      guarded: this.Pool,
-      keepsStatements: mostPrepared(this.#options.preparedStatements) > 0,
-      rollout: rollout?.isOpen === true ? rollout.until : undefined,
-    });
+    for (const server of this.#sharedServers()) {
+      const pool =
+        server === DEFAULT_SERVER ? this.pool : await this.#router.pool(sharedPlace(server));
+      await proveWall(this.#pg, this.#keeperPool(server), {
+        app: this.#servers.login(server, "app"),
+        pool,
+        guarded: server === DEFAULT_SERVER ? this.Pool : this.#router.Pool,
+        keepsStatements: mostPrepared(this.#options.preparedStatements) > 0,
+        rollout: rollout?.isOpen === true ? rollout.until : undefined,
+      });
+    }
   }
 
   async close(): Promise<void> {
@@ -249,6 +339,24 @@ class GuardOfPostgres implements Guard {
   async #end(): Promise<void> {
     // First, for a report may write through these very pools.
     if (this.#office.rollout) await this.#office.rollout.conclude();
-    await Promise.all([this.#pool, this.#system, this.#keeper].map((pool) => pool?.end()));
+    const pools = [this.#pool, ...this.#systems.values(), ...this.#keepers.values()];
+    await Promise.all([...pools.map((pool) => pool?.end()), this.#router.close()]);
   }
+}
+
+function positive(name: string, value: number): number {
+  if (Number.isSafeInteger(value) && value >= 1) return value;
+  throw new PartywallError(
+    "PW_CONFIG",
+    `guardPg() got a \`budget.${name}\` that is not a whole number from 1 on.`,
+  );
+}
+
+// What an application configured for itself is not cut down by a default.
+function largestPools({ app, system, servers = {} }: GuardPgOptions): number[] {
+  const logins = [app, system, ...Object.values(servers).flatMap((one) => [one.app, one.system])];
+  return logins.flatMap((login) => {
+    const max = typeof login === "object" ? login["max"] : undefined;
+    return typeof max === "number" ? [max] : [];
+  });
 }

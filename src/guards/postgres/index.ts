@@ -1,10 +1,16 @@
 export { guardPg } from "./guard.js";
-export type { GuardPgOptions, PgLogin, PostgresGuard } from "./guard.js";
+export type { ConnectionBudget, GuardPgOptions, PostgresGuard } from "./guard.js";
+export type { PgLogin, PgServer } from "./servers.js";
+export type { Credentials, TenantLogin } from "./router.js";
 export type { PgModule } from "./driver.js";
 export { insertRows } from "./insert-rows.js";
 export type { InsertRowsOptions } from "./insert-rows.js";
 export { applyWall, planWall, printWall } from "./ddl/wall.js";
 export type { WallOptions, WallPlan, WallReport } from "./ddl/wall.js";
+export { wallTenantSchema } from "./ddl/tenant-schema.js";
+export type { TenantSchemaOptions } from "./ddl/tenant-schema.js";
+export { wallTenantDatabase } from "./ddl/tenant-database.js";
+export type { TenantDatabaseOptions } from "./ddl/tenant-database.js";
 export type { RolloutMode, WallRollout } from "./ddl/rollout.js";
 export { openRollouts } from "./ddl/standing-rollouts.js";
 export type { OpenRollout } from "./ddl/standing-rollouts.js";

@@ -1,6 +1,7 @@
 import { keepScope } from "./keep-scope.js";
 import { PartywallError } from "../../errors.js";
 import { anchor } from "../../scope/anchor.js";
+import type { Budget, BudgetedPool } from "./budget.js";
 import type { GuardedClient, GuardedClientClass } from "./client.js";
 import type { PgCallback, PgClient, PgInternals, PgPool, PoolCallback } from "./driver.js";
 import { systemClientClass } from "./system-client.js";
@@ -9,18 +10,75 @@ import type { Ticket, TicketOffice } from "./ticket.js";
 /** A client that must be looked at before another borrower gets it. */
 type Settling = PgClient & Pick<GuardedClient, "isClean" | "settle">;
 
-/** The caller's own Pool class that hands no connection on before it is clean. */
-function settlingPoolClass(pg: PgInternals): new (config?: unknown) => PgPool {
-  return class extends pg.Pool {
+type PoolClass = new (config?: unknown) => PgPool & BudgetedPool;
+
+/** What the driver's pool says when nobody returned a connection in time. */
+const TIMED_OUT = "timeout exceeded when trying to connect";
+
+/**
+ * The caller's own Pool class that keeps to the budget of connections and hands none on before it is clean.
+ */
+function settlingPoolClass(pg: PgInternals, budget: Budget): PoolClass {
+  return class extends pg.Pool implements BudgetedPool {
+    get openCount(): number {
+      return this._clients.length;
+    }
+
+    get isWaiting(): boolean {
+      return this._pendingQueue.length > 0;
+    }
+
+    serve(): void {
+      this._pulseQueue();
+    }
+
+    closeIdle(): boolean {
+      const oldest = this._idle[0];
+      if (oldest !== undefined) this._remove(oldest.client);
+      return oldest !== undefined;
+    }
+
+    override _isFull(): boolean {
+      return super._isFull() || (this._idle.length === 0 && !budget.mayOpen(this));
+    }
+
+    override newClient(pendingItem: unknown): void {
+      budget.opened(this);
+      super.newClient(pendingItem);
+      this._clients.at(-1)?.once("end", () => budget.closed(this));
+    }
+
     override _release(client: PgClient, idleListener: unknown, error: unknown): void {
+      const giveBack = (destroy: unknown) =>
+        super._release(client, idleListener, destroy || budget.mustYield(this));
       const settling = client as Settling;
-      if (error || settling.isClean()) return super._release(client, idleListener, error);
+      if (error || settling.isClean()) return giveBack(error);
       // Until the pool listens again, a connection that dies would be an unheard 'error' event.
       const hear = () => undefined;
       client.on("error", hear);
       settling.settle((destroy) => {
         client.removeListener("error", hear);
-        super._release(client, idleListener, destroy);
+        giveBack(destroy);
+      });
+    }
+
+    override connect(callback?: PoolCallback): unknown {
+      budget.used(this);
+      const told = (error: Error): Error => {
+        if (error.message !== TIMED_OUT) return error;
+        return new PartywallError(
+          "PW_POOL_EXHAUSTED",
+          `No connection came free within ${this.options.connectionTimeoutMillis} ms (timeout exceeded when trying to connect): ${this.openCount} of at most ${this.options.max} of this pool are in use, ${budget.open} of ${budget.max} of all pools, and ${budget.waiting} pools wait. Release connections sooner, or raise \`max\` or \`budget\` of guardPg().`,
+          { cause: error },
+        );
+      };
+      if (callback !== undefined) {
+        return super.connect((error, client, release) =>
+          callback(error && told(error), client, release),
+        );
+      }
+      return (super.connect() as Promise<unknown>).catch((error: Error) => {
+        throw told(error);
       });
     }
   };
@@ -33,9 +91,14 @@ function refuse(error: Error, callback: ((error: Error) => void) | undefined): u
   return undefined;
 }
 
-/** Connections of the system login, for {@link guardedPoolClass} to borrow in a system scope. */
-export function systemPool(pg: PgInternals, office: TicketOffice, config: object): PgPool {
-  class SystemPool extends settlingPoolClass(pg) {
+/** Connections of a system login, for {@link guardedPoolClass} to borrow in a system scope. */
+export function systemPool(
+  pg: PgInternals,
+  office: TicketOffice,
+  budget: Budget,
+  config: object,
+): PgPool {
+  class SystemPool extends settlingPoolClass(pg, budget) {
     // Also the way of the pool's own query().
     override connect(callback?: PoolCallback): unknown {
       return super.connect(callback && keepScope(callback));
@@ -44,24 +107,29 @@ export function systemPool(pg: PgInternals, office: TicketOffice, config: object
   return new SystemPool({ ...config, Client: systemClientClass(pg, office) });
 }
 
-/**
- * The caller's own Pool class whose connections are guarded. In a system scope it lends those of the system pool.
- * The scope is read when the caller asks, never when a connection comes free: a queue runs its callbacks in the
- * context of whoever released.
- */
-export function guardedPoolClass(
+/** A pool whose connections are guarded and all at one place. */
+export interface PlacePool extends PgPool, BudgetedPool {
+  /** Lends a connection of this pool, whatever scope is current. */
+  lend(callback?: PoolCallback): unknown;
+  /** Sends a statement whose ticket is issued, on a connection of this pool. */
+  send(ticket: Ticket, text: unknown, values: unknown, done: PgCallback): void;
+}
+
+export type PlacePoolClass = new (config?: unknown) => PlacePool;
+
+/** The caller's own Pool class with guarded connections. */
+export function placePoolClass(
   pg: PgInternals,
-  office: TicketOffice,
+  budget: Budget,
   Client: GuardedClientClass,
-  system: () => PgPool,
-): new (config?: unknown) => PgPool {
+): PlacePoolClass {
   // Connected for whoever comes, so the pool's 'connect' event belongs to no tenant.
   class PooledClient extends Client {
     override connect(callback?: unknown): unknown {
       return anchor.als.run(undefined, () => super.connect(callback));
     }
   }
-  return class GuardedPool extends settlingPoolClass(pg) {
+  return class extends settlingPoolClass(pg, budget) implements PlacePool {
     constructor(config?: unknown) {
       if ((config as { Client?: unknown } | undefined)?.Client !== undefined) {
         throw new PartywallError(
@@ -72,45 +140,12 @@ export function guardedPoolClass(
       super({ ...(config as object | undefined), Client: PooledClient });
     }
 
-    override connect(callback?: PoolCallback): unknown {
-      try {
-        if (office.inSystemScope()) return system().connect(callback);
-      } catch (error) {
-        return refuse(error as Error, callback);
-      }
-      return super.connect(callback && keepScope(callback));
+    lend(callback?: PoolCallback): unknown {
+      return super.connect(callback);
     }
 
-    override query(text: unknown, values?: unknown, callback?: PgCallback): unknown {
-      if (typeof text === "function") return super.query(text, values, callback);
-      const given = typeof values === "function" ? (values as PgCallback) : callback;
-      const parameters = typeof values === "function" ? undefined : values;
-      let ticket: Ticket;
-      try {
-        if (office.inSystemScope()) return system().query(text, parameters, given);
-        ticket = office.issue(
-          typeof text === "string" ? text : (text as { text?: unknown } | null)?.text,
-        );
-      } catch (error) {
-        return refuse(error as Error, given);
-      }
-      if (given !== undefined) {
-        this.#run(ticket, text, parameters, keepScope(given));
-        return undefined;
-      }
-      return new Promise((resolve, reject) => {
-        this.#run(ticket, text, parameters, (error, result) =>
-          error ? reject(error) : resolve(result),
-        );
-      }).catch((error: Error) => {
-        // The stack then leads to the code that issued the query, as with the driver's own promise.
-        Error.captureStackTrace(error);
-        throw error;
-      });
-    }
-
-    #run(ticket: Ticket, text: unknown, values: unknown, done: PgCallback): void {
-      super.connect((failure, client, release) => {
+    send(ticket: Ticket, text: unknown, values: unknown, done: PgCallback): void {
+      this.lend((failure, client, release) => {
         if (failure || client === undefined || release === undefined) return done(failure);
         let over = false;
         const finish = (error: Error | null | undefined, result?: unknown) => {
@@ -126,6 +161,78 @@ export function guardedPoolClass(
         } catch (error) {
           finish(error as Error);
         }
+      });
+    }
+  };
+}
+
+/** Where the connections of another scope than the shared place's come from. */
+export interface Routes {
+  /** The pool of the current tenant's place; undefined where that is the shared one. */
+  away(): PlacePool | Promise<PlacePool> | undefined;
+  /** The pool of the current system scope; undefined in every other scope. */
+  system(): PgPool | undefined;
+}
+
+/**
+ * The caller's own Pool class whose connections are guarded: its own for tenants of the shared place, those of the
+ * tenant's own place for others, those of the system login in a system scope. The scope is read when the caller asks,
+ * never when a connection comes free: a queue runs its callbacks in the context of whoever released.
+ */
+export function guardedPoolClass(
+  Base: PlacePoolClass,
+  office: TicketOffice,
+  routes: Routes,
+): new (config?: unknown) => PgPool {
+  return class GuardedPool extends Base {
+    override connect(callback?: PoolCallback): unknown {
+      const done = callback && keepScope(callback);
+      let away: PlacePool | Promise<PlacePool> | undefined;
+      try {
+        const system = routes.system();
+        if (system !== undefined) return system.connect(done);
+        away = routes.away();
+      } catch (error) {
+        return refuse(error as Error, callback);
+      }
+      if (away === undefined) return this.lend(done);
+      if (!(away instanceof Promise)) return away.lend(done);
+      const lent = away.then((pool) => pool.lend(done));
+      if (done === undefined) return lent;
+      lent.catch((error: Error) => done(error));
+      return undefined;
+    }
+
+    override query(text: unknown, values?: unknown, callback?: PgCallback): unknown {
+      if (typeof text === "function") return super.query(text, values, callback);
+      const given = typeof values === "function" ? (values as PgCallback) : callback;
+      const parameters = typeof values === "function" ? undefined : values;
+      let ticket: Ticket;
+      let away: PlacePool | Promise<PlacePool> | undefined;
+      try {
+        const system = routes.system();
+        if (system !== undefined) return system.query(text, parameters, given);
+        ticket = office.issue(
+          typeof text === "string" ? text : (text as { text?: unknown } | null)?.text,
+        );
+        away = routes.away();
+      } catch (error) {
+        return refuse(error as Error, given);
+      }
+      const send = (done: PgCallback) => {
+        if (!(away instanceof Promise)) (away ?? this).send(ticket, text, parameters, done);
+        else away.then((pool) => pool.send(ticket, text, parameters, done), done);
+      };
+      if (given !== undefined) {
+        send(keepScope(given));
+        return undefined;
+      }
+      return new Promise((resolve, reject) => {
+        send((error, result) => (error ? reject(error) : resolve(result)));
+      }).catch((error: Error) => {
+        // The stack then leads to the code that issued the query, as with the driver's own promise.
+        Error.captureStackTrace(error);
+        throw error;
       });
     }
   };

@@ -1,5 +1,6 @@
 import { PartywallError, TenantContextError } from "../../errors.js";
-import { NO_TENANT, NOT_CANONICAL, SEAL_REFUSED } from "./ddl/seal-sql.js";
+import { HOME_MISSING, NO_TENANT, NOT_CANONICAL, NOT_HOME, SEAL_REFUSED } from "./ddl/seal-sql.js";
+import { HOME_CONSTRAINT } from "./ddl/tenant-schema.js";
 import { isCopy } from "./statement.js";
 import type { Ticket } from "./ticket.js";
 
@@ -7,6 +8,7 @@ interface ServerError extends Error {
   readonly code?: string;
   readonly severity?: string;
   readonly routine?: string;
+  readonly constraint?: string;
   where?: string | undefined;
 }
 
@@ -39,6 +41,13 @@ export function sealError(error: Error): Error {
   // A session can have its parameters told in an error's context; here that is the secret.
   if (isServerError(error)) delete error.where;
   if (!isServerError(error) || NOT_THE_SEAL.test(error.code ?? "")) return error;
+  if (error.code === HOME_MISSING) {
+    return new PartywallError(
+      "PW_PLACEMENT",
+      "The statement was not run: the schema in which the tenant is placed is not in the database, or the application's login has no USAGE on it. Provision the schema, or put it behind the wall with wallTenantSchema().",
+      { cause: error },
+    );
+  }
   const why =
     error.code === SEAL_REFUSED
       ? "does not know this tenant's seal: the tenant is suspended, erased, moved or was never admitted, or the secret has changed"
@@ -84,7 +93,15 @@ export function wallError(error: Error, ticket: Ticket, text: unknown): Error {
     );
   }
   if (error.code === SEAL_REFUSED) return sealError(error);
-  if (error.code === "42501" && error.routine === "ExecWithCheckOptions") {
+  if (error.code === NOT_HOME) {
+    return new PartywallError(
+      "PW_PLACEMENT",
+      "The statement touched a table that belongs to another strategy than the tenant's own placement, so the database refused it. A table is missing in the tenant's schema, or a name leads out of it.",
+      cause,
+    );
+  }
+  const isOutOfHome = error.code === "23514" && error.constraint === HOME_CONSTRAINT;
+  if (isOutOfHome || (error.code === "42501" && error.routine === "ExecWithCheckOptions")) {
     return new PartywallError(
       "PW_WRITE_MISMATCH",
       "A row was written with another tenant's id, so the database refused it. Leave the tenant column out; the database stamps it.",

@@ -13,7 +13,14 @@ const LOGIN = `
 with walled as (
   select distinct c.oid, c.relname, c.relnamespace, c.relowner, c.relrowsecurity and c.relforcerowsecurity as forced
   from pg_catalog.pg_policy p join pg_catalog.pg_class c on c.oid = p.polrelid
-  where p.polname in ('partywall_tenant', 'partywall_app', 'partywall_across')
+  where p.polname in ('partywall_tenant', 'partywall_home', 'partywall_app', 'partywall_across')
+), homes as (
+  select p.polrelid from pg_catalog.pg_policy p
+  cross join lateral (select pg_catalog.pg_get_expr(p.polqual, p.polrelid) as qual, pg_catalog.pg_get_expr(p.polwithcheck, p.polrelid) as written) e
+  where p.polname = 'partywall_home' and not p.polpermissive and p.polcmd = '*'
+    and e.qual ~ '^\\(\\( SELECT partywall\\.home_text\\(\\) AS home_text\\) = ''([^'']|'''')+''::text\\)$' and e.written = e.qual
+    and ((select oid from pg_catalog.pg_roles where rolname = current_user) = any (p.polroles)
+      or not pg_catalog.has_table_privilege(current_user, p.polrelid, 'select, insert, update, delete'))
 ), owners as (
   select relowner as owner from walled
   union all select nspowner from pg_catalog.pg_namespace where nspname = 'partywall'
@@ -33,7 +40,7 @@ select r.rolsuper or r.rolbypassrls as bypasses, r.rolcreaterole as makes_roles,
   exists (select from owners where pg_catalog.pg_has_role(r.oid, owner, 'usage')) as owns,
   exists (select from pg_catalog.pg_auth_members m where m.member = r.oid) as member,
   exists (select from walled where not forced) as unforced,
-  exists (select from walled w where w.oid not in (select polrelid from rollouts) and not exists (select from standing s where s.polrelid = w.oid
+  exists (select from walled w where w.oid not in (select polrelid from rollouts) and w.oid not in (select polrelid from homes) and not exists (select from standing s where s.polrelid = w.oid
     and s.qual ~ '^\\([^=]+ = \\( SELECT partywall\\.tenant_[a-z]+\\(\\) AS tenant_[a-z]+\\)\\)$' and s.written = s.qual)) as repoliced,
   exists (select from walled where pg_catalog.has_table_privilege(r.oid, oid, 'truncate')) as truncates,
   exists (select from pg_catalog.pg_class c where c.relnamespace = pg_catalog.to_regnamespace('partywall') and c.relkind = 'r'

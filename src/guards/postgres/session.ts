@@ -3,6 +3,9 @@ import { leavesNothing } from "./statement.js";
 import type { Ticket } from "./ticket.js";
 import { traitsOf } from "./traits.js";
 
+/** Reported by the server from PostgreSQL 18 on. */
+const PATH = "search_path";
+
 /**
  * What the guard knows of one server session: whose transaction is open, whether it is sealed, and what statements
  * may have left behind. What the server says decides; the text of a statement only ever adds caution.
@@ -17,6 +20,8 @@ export class Session {
   #locallySet = false;
   readonly #reported = new Map<string, string>();
   readonly #moved = new Set<string>();
+  // What was last reported of the search_path while a tenant with a schema of its own had the connection.
+  #path: string | undefined;
 
   /** Whether no transaction is open. */
   get isIdle(): boolean {
@@ -91,6 +96,12 @@ export class Session {
   /** The server reported a setting; one that moved is put back before another tenant comes. */
   report({ parameterName: name, parameterValue: value }: PgMessage): void {
     if (name === undefined || value === undefined) return;
+    // The seal sets it for its transaction; what counts is what it is afterwards.
+    if (name === PATH && this.#running?.schema !== undefined) this.#path = value;
+    else this.#note(name, value);
+  }
+
+  #note(name: string, value: string): void {
     const first = this.#reported.get(name);
     if (first === undefined) this.#reported.set(name, value);
     else if (first === value) this.#moved.delete(name);
@@ -104,6 +115,8 @@ export class Session {
     if (status === "I") {
       this.#owner = undefined;
       this.#locallySet = false;
+      if (this.#path !== undefined) this.#note(PATH, this.#path);
+      this.#path = undefined;
     } else this.#owner ??= this.#running?.holder;
   }
 

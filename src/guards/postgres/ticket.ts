@@ -1,7 +1,10 @@
 import type { GuardHost } from "../../scope/guard.js";
+import type { TenantScope } from "../../scope/scope.js";
+import type { Placement } from "../../scope/tenant.js";
 import { PartywallError, TenantContextError } from "../../errors.js";
 import { isChatter } from "./chatter.js";
 import { Connections } from "./connections.js";
+import { DEFAULT_SERVER, placeOf, sharedPlace, type Place } from "./place.js";
 import type { Rollout, Trace } from "./rollout.js";
 import { sealUnnamed } from "./seal.js";
 
@@ -10,19 +13,23 @@ export interface Ticket {
   /** Who owns a transaction that this statement begins: `tenant:<id>`, `central`, or one of the guard's own. */
   readonly holder: string;
   readonly kind: "tenant" | "central" | "chatter" | "reset" | "unscoped";
+  /** Where it may be sent; absent where that does not matter. */
+  readonly place?: Place;
   /** What seals a transaction; absent where no tenant is current. */
   readonly seal?: {
     readonly secret: Buffer;
     /** The bytes that send it in the unnamed statement. */
     readonly unnamed: Buffer;
   };
+  /** The tenant's schema, where it has one: the same text means other tables in each. */
+  readonly schema?: string;
   /** Where the statement was issued; only while a rollout is open. */
   readonly trace?: Trace;
 }
 
-const CENTRAL: Ticket = { holder: "central", kind: "central" };
+const CENTRAL: Ticket = { holder: "central", kind: "central", place: sharedPlace() };
 const CHATTER: Ticket = { holder: "chatter", kind: "chatter" };
-const UNSCOPED: Ticket = { holder: "unscoped", kind: "unscoped" };
+const UNSCOPED: Ticket = { holder: "unscoped", kind: "unscoped", place: sharedPlace() };
 /** The ticket of the guard's own DISCARD ALL. */
 export const RESET: Ticket = { holder: "reset", kind: "reset" };
 
@@ -43,10 +50,16 @@ export function newestSecret(host: GuardHost, tenantId: string): Buffer {
   return secret;
 }
 
+interface TenantTicket extends Ticket {
+  /** The very placement it was made for; a record that was read again has another. */
+  readonly placement: Placement;
+  readonly place: Place;
+}
+
 /** Gives a ticket to each statement a guarded client is asked to send, or refuses it. */
 export class TicketOffice {
   #host: GuardHost | undefined;
-  readonly #byTenant = new Map<string, Ticket>();
+  readonly #byTenant = new Map<string, TenantTicket>();
   /** The guarded connections open in this process. */
   readonly connections = new Connections();
   /** The guard's rollout, if it has one. */
@@ -83,6 +96,19 @@ export class TicketOffice {
     return this.host.scope()?.kind === "system";
   }
 
+  /** The server of the current system scope; undefined in every other scope. */
+  systemServer(): string | undefined {
+    const scope = this.host.scope();
+    return scope?.kind === "system" ? (scope.server ?? DEFAULT_SERVER) : undefined;
+  }
+
+  /** The place of the current tenant; undefined where none is current. */
+  place(): Place | undefined {
+    const { host } = this;
+    const scope = host.scope();
+    return scope?.kind === "tenant" ? this.#ticketOf(host, scope).place : undefined;
+  }
+
   /** Drops what is kept of a tenant. */
   forget(tenantId: string): void {
     this.#byTenant.delete(tenantId);
@@ -99,11 +125,7 @@ export class TicketOffice {
   #issue(text: unknown): Ticket {
     const host = this.host;
     const scope = host.scope();
-    if (scope?.kind === "tenant") {
-      const known = this.#byTenant.get(scope.tenant.id);
-      if (known !== undefined && scope.placement.strategy === "row") return known;
-      return this.#open(host, scope.tenant.id, scope.placement.strategy);
-    }
+    if (scope?.kind === "tenant") return this.#ticketOf(host, scope);
     if (scope?.kind === "central") return CENTRAL;
     if (scope === undefined) {
       if (typeof text === "string" && isChatter(text)) return CHATTER;
@@ -121,21 +143,31 @@ export class TicketOffice {
     );
   }
 
-  #open(host: GuardHost, id: string, strategy: string): Ticket {
-    if (strategy !== "row") {
-      throw new PartywallError(
-        "PW_CONFIG",
-        `The tenant's placement has the strategy ${JSON.stringify(strategy)}, which this PostgreSQL guard does not route yet. Place it with { strategy: "row" }.`,
-      );
-    }
-    const secret = newestSecret(host, id);
-    const seal = { secret, unnamed: sealUnnamed(secret) };
-    const ticket: Ticket = { holder: `tenant:${id}`, kind: "tenant", seal };
+  #ticketOf(host: GuardHost, { tenant, placement }: TenantScope): TenantTicket {
+    const known = this.#byTenant.get(tenant.id);
+    if (known?.placement === placement) return known;
+    const ticket: TenantTicket = {
+      holder: `tenant:${tenant.id}`,
+      kind: "tenant",
+      placement,
+      place: placeOf(tenant.id, placement),
+      ...(placement.strategy === "schema" && placement.name !== undefined
+        ? { schema: placement.name }
+        : {}),
+      // In a database of its own there is nobody to be kept apart from.
+      ...(placement.strategy === "database" ? {} : { seal: sealOf(host, tenant.id) }),
+    };
+    this.#byTenant.delete(tenant.id);
     if (this.#byTenant.size >= MOST_TICKETS) {
       const oldest = this.#byTenant.keys().next().value;
       if (oldest !== undefined) this.#byTenant.delete(oldest);
     }
-    this.#byTenant.set(id, ticket);
+    this.#byTenant.set(tenant.id, ticket);
     return ticket;
   }
+}
+
+function sealOf(host: GuardHost, tenantId: string): NonNullable<Ticket["seal"]> {
+  const secret = newestSecret(host, tenantId);
+  return { secret, unnamed: sealUnnamed(secret) };
 }

@@ -8,6 +8,10 @@ export const NO_TENANT = "PW001";
 export const SEAL_REFUSED = "PW002";
 /** SQLSTATE raised when a tenant's id is not written as the tenant column writes it. */
 export const NOT_CANONICAL = "PW003";
+/** SQLSTATE raised when a tenant touches what is kept by another strategy than its own: it lives elsewhere. */
+export const NOT_HOME = "PW004";
+/** SQLSTATE raised on entering a tenant whose schema is not there, or not for the login to use. */
+export const HOME_MISSING = "PW005";
 
 /**
  * The parameter that carries the tenant under the `parameter` form. It must be one that only a superuser may
@@ -19,28 +23,43 @@ const PROTECTED_PARAMETER = "backtrace_functions";
 
 const NO_TENANT_REFUSED = `raise exception 'no tenant is sealed in this transaction' using errcode = '${NO_TENANT}';`;
 
-// Written into the parameter in front of the hexadecimal tenant id, so that a value an administrator set by hand is never a tenant.
-const MARK = "pw_";
+// What is sealed says how the tenant is kept apart, so that tables of one strategy refuse the tenants of another. Under
+// the `parameter` form it stands in front of the hexadecimal id, and a value an administrator set by hand is no tenant.
+const IN_ROWS = "w";
+const IN_SCHEMA = "s";
+const markOf = (kind: string) => (kind === IN_ROWS ? "pw_" : "ps_");
+const MARK_LENGTH = 3;
 
-const lookup = `select s.tenant into t from partywall.seals s
+// A schema that is missing, or not the login's to use, is passed over in a search_path without a word: what is asked
+// of it would be answered by the next.
+const lookup = `select s.tenant, s.home_schema, s.search_path into t, home, path from partywall.seals s
     where s.digest operator(pg_catalog.=) pg_catalog.sha256(secret)
       and s.expires_at operator(pg_catalog.>) pg_catalog.now();
   if t is null then
     raise exception 'the seal is unknown or has expired' using errcode = '${SEAL_REFUSED}';
+  end if;
+  if home is not null then
+    if pg_catalog.to_regnamespace(pg_catalog.quote_ident(home)) is null
+      or not pg_catalog.has_schema_privilege(session_user, pg_catalog.to_regnamespace(pg_catalog.quote_ident(home)), 'usage') then
+      raise exception 'the schema of the tenant is not there' using errcode = '${HOME_MISSING}';
+    end if;
+    perform pg_catalog.set_config('search_path', path, true);
   end if;`;
 
 function enterFunction(form: SealForm): string {
   const body =
     form === "parameter"
-      ? `declare t text;
+      ? `declare t text; home text; path text;
 begin
   ${lookup}
   perform pg_catalog.set_config('${PROTECTED_PARAMETER}',
-    pg_catalog.concat('${MARK}', pg_catalog.encode(pg_catalog.convert_to(t, 'UTF8'), 'hex')), true);
+    pg_catalog.concat(case when home is null then '${markOf(IN_ROWS)}' else '${markOf(IN_SCHEMA)}' end,
+      pg_catalog.encode(pg_catalog.convert_to(t, 'UTF8'), 'hex')), true);
 end`
-      : `declare t text; k bytea;
+      : `declare t text; home text; path text; k bytea;
 begin
   ${lookup}
+  t := pg_catalog.concat(case when home is null then '${IN_ROWS}' else '${IN_SCHEMA}' end, t);
   select key into k from partywall.seal_key;
   perform pg_catalog.set_config('partywall.seal', pg_catalog.concat(partywall.seal_mac(k, t), t), true);
 end`;
@@ -77,26 +96,34 @@ function typed(type: TenantType): string {
     return r;`;
 }
 
+const NOT_HOME_REFUSED = `raise exception 'the sealed tenant does not live here' using errcode = '${NOT_HOME}';`;
+
 /**
  * A function that returns the sealed tenant.
  *
+ * @param kind how the tenants are kept apart that it knows; those of another kind it refuses
  * @param signature its name and parameters, in the schema `partywall`
  * @param unsealed what it does where no tenant is sealed
  */
 function tenantFunction(
   form: SealForm,
+  kind: typeof IN_ROWS | typeof IN_SCHEMA,
   type: TenantType,
   signature: string,
   unsealed: string,
 ): string {
   const result = type === "text" ? "" : `r ${TENANT_TYPES[type]};`;
+  const other = kind === IN_ROWS ? IN_SCHEMA : IN_ROWS;
   const body =
     form === "parameter"
       ? `declare v text := pg_catalog.current_setting('${PROTECTED_PARAMETER}'); t text; ${result}
 begin
-  if pg_catalog.left(v, ${MARK.length}) operator(pg_catalog.=) '${MARK}' then
-    t := pg_catalog.convert_from(pg_catalog.decode(pg_catalog.substr(v, ${MARK.length + 1}), 'hex'), 'UTF8');
+  if pg_catalog.left(v, ${MARK_LENGTH}) operator(pg_catalog.=) '${markOf(kind)}' then
+    t := pg_catalog.convert_from(pg_catalog.decode(pg_catalog.substr(v, ${MARK_LENGTH + 1}), 'hex'), 'UTF8');
     ${typed(type)}
+  end if;
+  if pg_catalog.left(v, ${MARK_LENGTH}) operator(pg_catalog.=) '${markOf(other)}' then
+    ${NOT_HOME_REFUSED}
   end if;
   ${unsealed}
 end`
@@ -105,6 +132,10 @@ begin
   if v operator(pg_catalog.<>) '' then
     select key into k from partywall.seal_key;
     if partywall.seal_mac(k, t) operator(pg_catalog.=) pg_catalog.left(v, 64) then
+      if pg_catalog.left(t, 1) operator(pg_catalog.<>) '${kind}' then
+        ${NOT_HOME_REFUSED}
+      end if;
+      t := pg_catalog.substr(t, 2);
       ${typed(type)}
     end if;
   end if;
@@ -152,6 +183,7 @@ export function sealSql(roles: WallRoles, form: SealForm, inRollout: boolean): s
   const functions = [
     "enter(bytea)",
     ...types.map((type) => `tenant_${type}()`),
+    "home_text()",
     ...(inRollout ? ROLLOUT_FUNCTIONS : []),
   ];
   const all = form === "mac" ? [...functions, "seal_mac(bytea, text)"] : functions;
@@ -177,7 +209,10 @@ end $wall$`,
   tenant text not null check (tenant <> ''),
   realm text not null,
   created_at timestamptz not null default pg_catalog.now(),
-  expires_at timestamptz not null default 'infinity')`,
+  expires_at timestamptz not null default 'infinity',
+  home_schema text,
+  search_path text,
+  check ((home_schema is null) = (search_path is null)))`,
     `create index if not exists seals_tenant on partywall.seals (realm, tenant)`,
     `revoke all on partywall.seals from public, ${app}`,
     `grant select, insert, update, delete on partywall.seals to ${system}`,
@@ -194,11 +229,20 @@ end $wall$`,
         ]
       : []),
     enterFunction(form),
-    ...types.map((type) => tenantFunction(form, type, `tenant_${type}()`, NO_TENANT_REFUSED)),
+    ...types.map((type) =>
+      tenantFunction(form, IN_ROWS, type, `tenant_${type}()`, NO_TENANT_REFUSED),
+    ),
+    tenantFunction(form, IN_SCHEMA, "text", "home_text()", NO_TENANT_REFUSED),
     ...(inRollout
       ? [
           ...types.map((type) =>
-            tenantFunction(form, type, `sealed_${type}(until bigint)`, UNSEALED_IN_ROLLOUT),
+            tenantFunction(
+              form,
+              IN_ROWS,
+              type,
+              `sealed_${type}(until bigint)`,
+              UNSEALED_IN_ROLLOUT,
+            ),
           ),
           observeFunction,
         ]

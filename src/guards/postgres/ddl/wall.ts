@@ -1,4 +1,3 @@
-import { setTimeout as sleep } from "node:timers/promises";
 import { PartywallError } from "../../../errors.js";
 import { assertTable, readTenantTable, type SqlClient } from "./catalog.js";
 import { quoteIdentifier, tableName, type TableName } from "./identifier.js";
@@ -7,6 +6,7 @@ import { databasePrivileges, type Privilege } from "./privileges.js";
 import type { SealForm, WallRoles } from "./roles.js";
 import { readDefault, RolloutPlan, type WallRollout } from "./rollout.js";
 import { dropRolloutFunctions, sealSql } from "./seal-sql.js";
+import { retried, takePrivileges } from "./take-privileges.js";
 
 /** What stands behind the wall. */
 export interface WallOptions {
@@ -195,18 +195,7 @@ export function printWall(plan: WallPlan): string {
  */
 export async function applyWall(client: SqlClient, options: WallOptions): Promise<WallReport> {
   const plan = await retried(() => build(client, options));
-  const missing: Privilege[] = [];
-  for (const privilege of plan.privileges) {
-    try {
-      await retried(() => client.query(privilege.sql));
-    } catch (error) {
-      // Only a refusal of rights is passed over, and reported below; anything else is a fault.
-      if ((error as { code?: unknown }).code !== "42501") throw error;
-    }
-    const { rows } = await client.query(`select (${privilege.open}) as open`);
-    if (rows[0]?.["open"] !== false) missing.push(privilege);
-  }
-  return { seal: plan.seal, missing };
+  return { seal: plan.seal, missing: await takePrivileges(client, plan.privileges) };
 }
 
 async function build(client: SqlClient, options: WallOptions): Promise<WallPlan> {
@@ -221,22 +210,5 @@ async function build(client: SqlClient, options: WallOptions): Promise<WallPlan>
   } catch (error) {
     await client.query("rollback");
     throw error;
-  }
-}
-
-// Roles and parameters are the whole server's, beyond the lock of one database: builders of two databases that
-// change the same catalogue row see 23505 or "tuple concurrently updated" (XX000).
-const COLLIDED = new Set(["23505", "XX000", "40001", "40P01"]);
-const MOST_TRIES = 8;
-
-async function retried<T>(attempt: () => Promise<T>): Promise<T> {
-  for (let tries = 1; ; tries += 1) {
-    try {
-      return await attempt();
-    } catch (error) {
-      const code = (error as { code?: unknown }).code;
-      if (tries >= MOST_TRIES || typeof code !== "string" || !COLLIDED.has(code)) throw error;
-      await sleep(20 * tries);
-    }
   }
 }
