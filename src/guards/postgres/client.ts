@@ -17,8 +17,9 @@ import { sharedPlace, type Place } from "./place.js";
 import { PreparedStatements } from "./prepared.js";
 import { proofQueries } from "./private-names.js";
 import { sealedQueryClass, type SealKeeper, type TicketedQuery } from "./query.js";
-import { isNameError, withoutName } from "./refusals.js";
+import { isNameError, transactionScope, withoutName } from "./refusals.js";
 import { Session } from "./session.js";
+import { isSubmittable, textOf } from "./statement-of.js";
 import { keepContext, SealedSubmittable } from "./submittable.js";
 import { RESET, type Ticket, type TicketOffice } from "./ticket.js";
 import { traitsOf } from "./traits.js";
@@ -39,6 +40,12 @@ export interface ClientRules {
 export interface GuardedClient extends PgClient {
   /** Sends a statement under a ticket issued earlier, by the pool; the callback runs in whatever scope is current. */
   issue(ticket: Ticket, config: unknown, values?: unknown, callback?: PgCallback): unknown;
+  /** Tells an error in the manner in which the caller of `query` wants to hear of it; nothing is sent. */
+  refuse(error: Error, config: unknown, values: unknown, callback: unknown): unknown;
+  /** Whether no transaction is open on it. */
+  readonly isIdle: boolean;
+  /** Whether the server has answered all that was sent. */
+  readonly isQuiet: boolean;
   /** Whether it can be handed to another borrower as it is. */
   isClean(): boolean;
   /** Cleans it; the callback's argument is true where it must be closed instead. */
@@ -67,16 +74,6 @@ function take(client: PgClient, { place, login }: Post): void {
   client.user = parameters.user = login.user;
   client.password = login.password;
 }
-
-const isSubmittable = (config: unknown): config is PgSubmittable =>
-  typeof (config as { submit?: unknown } | null)?.submit === "function";
-
-// A QueryStream keeps its text on the cursor inside.
-const textOf = (config: unknown): unknown => {
-  if (typeof config === "string") return config;
-  const { text, cursor } = (config ?? {}) as { text?: unknown; cursor?: { text?: unknown } };
-  return text ?? cursor?.text;
-};
 
 // Between -1 and 1, as setseed() takes it.
 const freshSeed = () => (randomInt(2 ** 47) / 2 ** 46 - 1).toFixed(15);
@@ -161,7 +158,11 @@ export function guardedClientClass(
         throw homeError(error, tenantId, office.host);
       });
       if (done === undefined) return told;
-      told.then(() => done(), done);
+      // Out of the promise, so that what the callback throws is not taken for a rejection.
+      told.then(
+        () => process.nextTick(done),
+        (error: Error) => process.nextTick(done, error),
+      );
       return undefined;
     }
 
@@ -171,7 +172,7 @@ export function guardedClientClass(
       try {
         ticket = office.issue(textOf(config));
       } catch (error) {
-        return this.#refuse(error as Error, config, values, callback);
+        return this.refuse(error as Error, config, values, callback);
       }
       const given = typeof values === "function" ? values : callback;
       const done = typeof given === "function" ? keepScope(given as PgCallback) : undefined;
@@ -180,7 +181,7 @@ export function guardedClientClass(
 
     issue(ticket: Ticket, config: unknown, values?: unknown, done?: PgCallback): unknown {
       const refusal = this.#listenRefusal(config);
-      if (refusal !== undefined) return this.#refuse(refusal, config, values, done);
+      if (refusal !== undefined) return this.refuse(refusal, config, values, done);
       if (isSubmittable(config)) {
         config.callback ??= done;
         keepContext(config);
@@ -219,7 +220,7 @@ export function guardedClientClass(
     }
 
     // Refuses before anything is sent, in the manner in which the caller wants to hear of it.
-    #refuse(error: Error, config: unknown, values: unknown, callback: unknown): unknown {
+    refuse(error: Error, config: unknown, values: unknown, callback: unknown): unknown {
       const given = typeof values === "function" ? values : callback;
       if (isSubmittable(config)) {
         keepContext(config);
@@ -267,11 +268,7 @@ export function guardedClientClass(
         const mustSeal = this.#session.send(ticket, text, this.pipeline);
         return mustSeal && ticket.seal ? this.#sealOf(ticket.seal) : undefined;
       }
-      office.host.denied({ code: "PW_TRANSACTION_SCOPE", wire: "postgres" });
-      return new PartywallError(
-        "PW_TRANSACTION_SCOPE",
-        "The connection is in a transaction that another scope began, so the statement was not sent. Use a connection taken in this scope, and end transactions in the scope that began them.",
-      );
+      return transactionScope(office.host);
     }
 
     #sealOf(seal: NonNullable<Ticket["seal"]>): Buffer {
@@ -450,20 +447,23 @@ export function guardedClientClass(
       });
     }
 
+    get isIdle(): boolean {
+      return this.#session.isIdle;
+    }
+
+    get isQuiet(): boolean {
+      return this.#answers === 0 && this._queryQueue.length === 0 && !this.#inFlight();
+    }
+
     isClean(): boolean {
       return (
-        this.#answers === 0 &&
-        this.#session.isIdle &&
-        !this.#session.isTouched &&
-        this.#cancelling === undefined &&
-        this._queryQueue.length === 0 &&
-        !this.#inFlight()
+        this.isQuiet && this.isIdle && !this.#session.isTouched && this.#cancelling === undefined
       );
     }
 
     settle(done: (destroy: boolean) => void): void {
       if (!this._queryable || this._ending) return done(true);
-      const busy = this.#inFlight() || this._queryQueue.length > 0 || this.#answers > 0;
+      const busy = !this.isQuiet;
       if (busy || this.#cancelling !== undefined) {
         // Given back while it still works: it is not lent again before the server has answered.
         // A cursor or stream that nobody holds any more will not end by itself.

@@ -14,6 +14,7 @@ import { quoteIdentifier } from "./ddl/identifier.js";
 import { DEFAULT_SERVER, placeOf, sharedPlace } from "./place.js";
 import { guardedPoolClass, placePoolClass, systemPool, type Routes } from "./pool.js";
 import { Router, type Credentials } from "./router.js";
+import { routedClientClass } from "./routed-client.js";
 import { Servers, type PgLogin, type PgServer } from "./servers.js";
 import { Rollout, type GuardRollout } from "./rollout.js";
 import { proveWall } from "./self-test.js";
@@ -181,8 +182,8 @@ class GuardOfPostgres implements Guard {
     this.#budget = new Budget(
       positive("connections", connections ?? Math.max(100, ...largestPools(options))),
     );
-    this.Client = guardedClientClass(pg, this.#office, rules);
-    const PlacePool = placePoolClass(pg, this.#budget, this.Client);
+    const Client = guardedClientClass(pg, this.#office, rules);
+    const PlacePool = placePoolClass(pg, this.#budget, Client);
     this.#router = new Router({
       servers: this.#servers,
       Pool: PlacePool,
@@ -190,7 +191,9 @@ class GuardOfPostgres implements Guard {
       perPlace: positive("perTenant", perTenant),
       waitMs: positive("waitMs", waitMs),
     });
-    this.Pool = guardedPoolClass(PlacePool, this.#office, this.#routes());
+    const routes = this.#routes();
+    this.Pool = guardedPoolClass(PlacePool, this.#office, routes);
+    this.Client = routedClientClass(Client, this.#office, routes, this.#budget, waitMs);
     this.driver = Object.create(pg, {
       Client: { value: this.Client, enumerable: true },
       Pool: { value: this.Pool, enumerable: true },

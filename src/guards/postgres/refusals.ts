@@ -1,4 +1,5 @@
 import { PartywallError, TenantContextError } from "../../errors.js";
+import type { GuardHost } from "../../scope/guard.js";
 import { HOME_MISSING, NO_TENANT, NOT_CANONICAL, NOT_HOME, SEAL_REFUSED } from "./ddl/seal-sql.js";
 import { HOME_CONSTRAINT } from "./ddl/tenant-schema.js";
 import { isCopy } from "./statement.js";
@@ -35,6 +36,15 @@ export function withoutName(error: Error, name: string): void {
 
 // The statement was cut short from outside, or the transaction was already aborted: the seal is not at fault.
 const NOT_THE_SEAL = /^(?:25P02|57|53|58|08|40)/;
+
+/** Records and tells that a connection's transaction is another scope's. */
+export function transactionScope(host: GuardHost): PartywallError {
+  host.denied({ code: "PW_TRANSACTION_SCOPE", wire: "postgres" });
+  return new PartywallError(
+    "PW_TRANSACTION_SCOPE",
+    "The connection is in a transaction that another scope began, so the statement was not sent. Use a connection taken in this scope, and end transactions in the scope that began them.",
+  );
+}
 
 /** Translates a failed seal. The caller's statement never ran. */
 export function sealError(error: Error): Error {
