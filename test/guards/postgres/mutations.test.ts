@@ -180,8 +180,8 @@ const MUTATIONS: readonly Mutation[] = [
     cuts: [
       {
         file: POOL,
-        find: /(?<=refuse\(error as Error, callback\);\s*\}\s*return )super\.connect\(callback && keepScope\(callback\)\)/,
-        replace: "super.connect(callback)",
+        find: /(?<=const done = )callback && keepScope\(callback\)/,
+        replace: "callback",
       },
     ],
   },
@@ -223,7 +223,7 @@ const MUTATIONS: readonly Mutation[] = [
     cuts: [
       {
         file: CLIENT,
-        find: /this\.#session\.isIdle &&(?=\s*!this\.#session\.isTouched)/,
+        find: /this\.isIdle &&(?=\s*!this\.#session\.isTouched)/,
         replace: "",
       },
     ],
@@ -234,7 +234,6 @@ const MUTATIONS: readonly Mutation[] = [
     cuts: [
       { file: CLIENT, find: /if \(this\.#answers > 0 && !this\.pipeline\) return;/, replace: "" },
       { file: CLIENT, find: /this\.#answers === 0 &&/, replace: "" },
-      { file: CLIENT, find: / \|\| this\.#answers > 0/, replace: "" },
     ],
   },
   {
