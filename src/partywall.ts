@@ -9,6 +9,7 @@ import { AuditTrail, type AuditSink } from "./scope/audit.js";
 import { tenantOf } from "./scope/current.js";
 import type { TenantKey } from "./scope/directory.js";
 import { each, type EachOptions, type EachResult } from "./scope/each.js";
+import { assertEnterable } from "./scope/enterable.js";
 import type { Guard, GuardHost } from "./scope/guard.js";
 import { Keyring } from "./scope/keyring.js";
 import { Lifecycle, type LifecycleHandlers } from "./scope/lifecycle.js";
@@ -178,6 +179,11 @@ export function createPartywall<
     derive: (purpose: string, subject: string) => keyring.derive("guard", purpose, subject),
     denied: (access: Parameters<GuardHost["denied"]>[0]) => trail.denied(access),
     relocated: (tenantId: string) => registry.invalidate(tenantId),
+    placement: async (tenantId: string) => {
+      const entry = await registry.reread(tenantId);
+      assertEnterable(entry);
+      return entry.placement;
+    },
     rolloutOpen: (rollout: Parameters<GuardHost["rolloutOpen"]>[0]) => trail.rolloutOpen(rollout),
   });
   const releaseRealm = claimRealm(realm, keyring.fingerprints());

@@ -156,6 +156,7 @@ export function postgresStore(pg: PgModule, options: PostgresStoreOptions): Tena
         slug = null,
         name = null,
         status = null,
+        placement,
         fields,
         updatedAt,
       }: Nullable<TenantPatch> = patch;
@@ -164,7 +165,7 @@ export function postgresStore(pg: PgModule, options: PostgresStoreOptions): Tena
           `with changed as (
              update ${relation} set slug = coalesce($3, slug), name = coalesce($4, name),
                status = coalesce($5, status), fields = coalesce($6::jsonb, fields),
-               updated_at = $7::timestamptz, version = version + 1
+               placement = coalesce($8::jsonb, placement), updated_at = $7::timestamptz, version = version + 1
              where id = $1 and version = $2 returning id)
            select id, pg_notify('${channel}', id) from changed`,
           [
@@ -175,6 +176,7 @@ export function postgresStore(pg: PgModule, options: PostgresStoreOptions): Tena
             status,
             fields === undefined ? null : JSON.stringify(fields),
             updatedAt,
+            placement === undefined ? null : JSON.stringify(placement),
           ],
         );
         return rows.length > 0 ? "updated" : "conflict";

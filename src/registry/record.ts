@@ -28,5 +28,7 @@ export interface TenantRecord<Fields = Readonly<Record<string, unknown>>> {
 }
 
 /** What of a record may change; the version is the store's to raise. */
-export type TenantPatch = Partial<Pick<TenantRecord, "slug" | "name" | "status" | "fields">> &
+export type TenantPatch = Partial<
+  Pick<TenantRecord, "slug" | "name" | "status" | "placement" | "fields">
+> &
   Pick<TenantRecord, "updatedAt">;

@@ -1,4 +1,5 @@
 import { randomUUID } from "node:crypto";
+import { isDeepStrictEqual } from "node:util";
 import { PartywallError } from "../errors.js";
 import type { TenantKey } from "../scope/directory.js";
 import { unknownTenant } from "../scope/enterable.js";
@@ -12,6 +13,9 @@ import type { TenantRecord } from "./record.js";
 import type { Registry } from "./registry.js";
 import { LIVING, STATUSES } from "./status.js";
 import { conflict, invalid } from "./tenant-errors.js";
+
+const PLACEMENT_RULE =
+  'a placement is { strategy: "row" }, or "schema" or "database" with a name and perhaps a secret, each with a server or without';
 
 /** A tenant to create. `fields` may be left out where the schema (or its absence) accepts `{}`. */
 export type NewTenant<FieldsInput = Readonly<Record<string, unknown>>> = {
@@ -85,10 +89,7 @@ export class Tenants<Fields = Readonly<Record<string, unknown>>, FieldsInput = F
     if (!isTenantId(id)) throw invalid("an id has 1 to 200 characters and no control characters");
     assertSlug(slug);
     assertName(name);
-    if (!isPlacement(placement))
-      throw invalid(
-        'a placement is { strategy: "row" }, or "schema" or "database" with a name and perhaps a secret, each with a server or without',
-      );
+    if (!isPlacement(placement)) throw invalid(PLACEMENT_RULE);
     const now = new Date().toISOString();
     const record: TenantRecord = Object.freeze({
       id,
@@ -176,6 +177,23 @@ export class Tenants<Fields = Readonly<Record<string, unknown>>, FieldsInput = F
     const record = await this.#life.read(id);
     if (record.status === "deleted") throw unknownTenant();
     const changed = await this.#life.change(record, patch);
+    if (changed === undefined) throw conflict(id);
+    return typed(changed);
+  }
+
+  /**
+   * Records that a tenant's rows are at another place now; moves nothing, and is what a mover calls last. Throws
+   * `PW_TENANT_INVALID` for what is no placement, `PW_TENANT_UNKNOWN`, and `PW_TENANT_CONFLICT` when the tenant is not at
+   * `from` any more, or was changed meanwhile.
+   */
+  async relocate(id: string, from: Placement, to: Placement): Promise<TenantRecord<Fields>> {
+    this.#assertAllowed();
+    if (!isPlacement(to)) throw invalid(PLACEMENT_RULE);
+    const record = await this.#life.read(id);
+    if (record.status === "deleted") throw unknownTenant();
+    if (isDeepStrictEqual(record.placement, to)) return typed(record);
+    if (!isDeepStrictEqual(record.placement, from)) throw conflict(id);
+    const changed = await this.#life.change(record, { placement: Object.freeze({ ...to }) });
     if (changed === undefined) throw conflict(id);
     return typed(changed);
   }

@@ -16,6 +16,8 @@ export interface GuardHost {
   readonly denied: (event: DeniedAccess) => void;
   /** Says that a tenant does not live where its placement says, so that its record is read again. */
   readonly relocated: (tenantId: string) => void;
+  /** Where an active tenant lives, as the store has it now. Rejects as opening its scope would. */
+  readonly placement: (tenantId: string) => Promise<Placement>;
   /** Reports, for the audit log, that the guard lets statements pass its wall for a time. */
   readonly rolloutOpen: (event: OpenGuardRollout) => void;
 }

@@ -26,7 +26,7 @@ export async function admitTenant(
   await client.query(
     `insert into partywall.seals (digest, tenant, realm, home_schema, search_path)
 select d, $2, $3, $4, $5 from unnest($1::bytea[]) as d
-on conflict (digest) do update set expires_at = 'infinity', home_schema = excluded.home_schema, search_path = excluded.search_path
+on conflict (digest) do update set expires_at = 'infinity', home_schema = excluded.home_schema, search_path = excluded.search_path, held_until = null
   where seals.tenant = excluded.tenant`,
     [secrets.map(digestOf), tenantId, realm, home?.schema ?? null, home?.searchPath ?? null],
   );
@@ -108,6 +108,70 @@ const UNDER_WAY = `select l.pid, l.virtualtransaction as id from pg_catalog.pg_l
 join pg_catalog.pg_stat_activity a on a.pid = l.pid
 where l.locktype = 'virtualxid' and l.virtualxid = l.virtualtransaction and a.usename = $1 and a.datname = pg_catalog.current_database()`;
 
+interface Patience {
+  readonly appRole: string;
+  readonly graceMs: number;
+  readonly innocent: (pid: number) => boolean;
+}
+
+/** Waits until the transactions under way now have ended; returns the backends of those that outlast `graceMs`. */
+async function outlasting(
+  client: SqlClient,
+  { appRole, graceMs, innocent }: Patience,
+): Promise<number[]> {
+  const underWay = async () => {
+    const { rows } = await client.query(UNDER_WAY, [appRole]);
+    return new Map(rows.map((row) => [String(row["id"]), Number(row["pid"])]));
+  };
+  const before = await underWay();
+  const deadline = Date.now() + graceMs;
+  let wait = 2;
+  while (before.size > 0) {
+    const now = await underWay();
+    for (const [id, pid] of before) {
+      if (now.get(id) !== pid || innocent(pid)) before.delete(id);
+    }
+    if (before.size === 0 || Date.now() >= deadline) break;
+    await sleep(Math.min(wait, Math.max(deadline - Date.now(), 1)));
+    wait = Math.min(wait * 2, 100);
+  }
+  return [...before.values()];
+}
+
+/**
+ * Lets nobody enter a tenant for `holdMs`, or until it is admitted or released, and waits for the transactions under way.
+ * False, and nothing is held, where some outlast `graceMs`.
+ */
+export async function holdTenant(
+  client: KeeperPool,
+  { realm, tenantId }: Admission,
+  options: Patience & { readonly holdMs: number },
+): Promise<boolean> {
+  await inTurn(client, (turn) =>
+    turn.query(
+      `update partywall.seals set held_until = case when $3::float8 = 'infinity' then 'infinity'
+  else pg_catalog.clock_timestamp() + $3 * interval '1 millisecond' end where realm = $1 and tenant = $2`,
+      [realm, tenantId, options.holdMs],
+    ),
+  );
+  if ((await outlasting(client, options)).length === 0) return true;
+  await releaseTenant(client, { realm, tenantId });
+  return false;
+}
+
+/** Lets a tenant that was held be entered again; idempotent. */
+export async function releaseTenant(
+  client: KeeperPool,
+  { realm, tenantId }: Admission,
+): Promise<void> {
+  await inTurn(client, (turn) =>
+    turn.query("update partywall.seals set held_until = null where realm = $1 and tenant = $2", [
+      realm,
+      tenantId,
+    ]),
+  );
+}
+
 /**
  * Makes the database refuse a tenant, waits until every transaction of the application that was under way then has
  * ended, and ends those that outlast `graceMs`, except the connections that `innocent` says belong to others.
@@ -116,33 +180,14 @@ where l.locktype = 'virtualxid' and l.virtualxid = l.virtualtransaction and a.us
 export async function expelTenant(
   client: KeeperPool,
   { realm, tenantId }: Admission,
-  options: {
-    readonly appRole: string;
-    readonly graceMs: number;
-    readonly innocent: (pid: number) => boolean;
-  },
+  options: Patience,
 ): Promise<void> {
   await inTurn(client, (turn) =>
     turn.query("delete from partywall.seals where realm = $1 and tenant = $2", [realm, tenantId]),
   );
-  const underWay = async () => {
-    const { rows } = await client.query(UNDER_WAY, [options.appRole]);
-    return new Map(rows.map((row) => [String(row["id"]), Number(row["pid"])]));
-  };
-  const before = await underWay();
-  const deadline = Date.now() + options.graceMs;
-  let wait = 2;
-  while (before.size > 0) {
-    const now = await underWay();
-    for (const [id, pid] of before) {
-      if (now.get(id) !== pid || options.innocent(pid)) before.delete(id);
-    }
-    if (before.size === 0 || Date.now() >= deadline) break;
-    await sleep(Math.min(wait, Math.max(deadline - Date.now(), 1)));
-    wait = Math.min(wait * 2, 100);
-  }
+  const late = await outlasting(client, options);
   const faults: unknown[] = [];
-  for (const pid of before.values()) {
+  for (const pid of late) {
     try {
       await client.query("select pg_catalog.pg_terminate_backend($1)", [pid]);
     } catch (error) {

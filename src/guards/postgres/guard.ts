@@ -1,6 +1,13 @@
 import { PartywallError } from "../../errors.js";
 import type { Guard, GuardedTenant, GuardHost } from "../../scope/guard.js";
-import { admitTenant, expelTenant, rotateTenantSeals, type KeeperPool } from "./admissions.js";
+import {
+  admitTenant,
+  expelTenant,
+  holdTenant,
+  releaseTenant,
+  rotateTenantSeals,
+  type KeeperPool,
+} from "./admissions.js";
 import { Budget } from "./budget.js";
 import {
   guardedClientClass,
@@ -12,13 +19,20 @@ import { inspectDriver, type PgInternals, type PgModule, type PgPool } from "./d
 import { admitToDatabase, assertTenantSchema, expelFromDatabase } from "./database-admissions.js";
 import { quoteIdentifier } from "./ddl/identifier.js";
 import { DEFAULT_SERVER, placeOf, sharedPlace } from "./place.js";
-import { guardedPoolClass, placePoolClass, systemPool, type Routes } from "./pool.js";
+import {
+  guardedPoolClass,
+  placePoolClass,
+  systemPool,
+  type PlacePool,
+  type Routes,
+} from "./pool.js";
+import { Relocations } from "./relocations.js";
 import { Router, type Credentials } from "./router.js";
 import { routedClientClass } from "./routed-client.js";
 import { Servers, type PgLogin, type PgServer } from "./servers.js";
 import { Rollout, type GuardRollout } from "./rollout.js";
 import { proveWall } from "./self-test.js";
-import { newestSecret, sealSecrets, TicketOffice } from "./ticket.js";
+import { isTenantTicket, newestSecret, sealSecrets, TicketOffice, type Ticket } from "./ticket.js";
 
 /** How many connections a guard may have open. */
 export interface ConnectionBudget {
@@ -78,7 +92,15 @@ export interface GuardPgOptions {
   readonly drainMs?: number;
 }
 
-/** The guard of one PostgreSQL server, made by {@link guardPg}. */
+/** How a tenant is held. */
+export interface HoldOptions {
+  /** For how long, in milliseconds, unless it is admitted or released before; `Infinity` until then. */
+  readonly holdMs: number;
+  /** How long transactions under way are waited for, in milliseconds. */
+  readonly graceMs: number;
+}
+
+/** The guard of PostgreSQL, made by {@link guardPg}. */
 export interface PostgresGuard<Driver extends PgModule> extends Guard {
   readonly wire: "postgres";
   /** A pool of guarded connections; an instance of the caller's own `pg.Pool`. Hand it to the ORM. */
@@ -89,6 +111,14 @@ export interface PostgresGuard<Driver extends PgModule> extends Guard {
   readonly Client: Driver["Client"];
   /** The caller's module with `Pool` and `Client` exchanged for the guarded ones, for hosts that take a driver. */
   readonly driver: Driver;
+  /**
+   * Keeps the tenant's statements waiting where it is placed, in every process, and waits for its transactions under way;
+   * for a mover. False, and nothing is held, where some outlast `graceMs`. In a database of its own nobody outlasts it, and
+   * `holdMs` does not end the hold.
+   */
+  hold(tenant: GuardedTenant, options: HoldOptions): Promise<boolean>;
+  /** Ends a hold; idempotent. */
+  release(tenant: GuardedTenant): Promise<void>;
   /**
    * Admits every known tenant under the instance's newest secret and lets older seals expire after `keepMs`
    * (default one hour). Resolves to the number of seals that will expire.
@@ -159,6 +189,7 @@ class GuardOfPostgres implements Guard {
   readonly #servers: Servers;
   readonly #budget: Budget;
   readonly #router: Router;
+  readonly #relocations: Relocations;
   readonly Client: GuardedClientClass;
   readonly Pool: new (config?: unknown) => PgPool;
   readonly driver: object;
@@ -191,9 +222,20 @@ class GuardOfPostgres implements Guard {
       perPlace: positive("perTenant", perTenant),
       waitMs: positive("waitMs", waitMs),
     });
+    this.#relocations = new Relocations({
+      office: this.#office,
+      waitMs: positive("waitMs", waitMs),
+      poolOf: ({ place }) =>
+        place.key === "" ? (this.pool as PlacePool) : this.#router.pool(place),
+    });
     const routes = this.#routes();
     this.Pool = guardedPoolClass(PlacePool, this.#office, routes);
-    this.Client = routedClientClass(Client, this.#office, routes, this.#budget, waitMs);
+    this.Client = routedClientClass(Client, this.#office, {
+      routes,
+      budget: this.#budget,
+      waitMs,
+      shared: () => this.pool as PlacePool,
+    });
     this.driver = Object.create(pg, {
       Client: { value: this.Client, enumerable: true },
       Pool: { value: this.Pool, enumerable: true },
@@ -201,15 +243,24 @@ class GuardOfPostgres implements Guard {
   }
 
   #routes(): Routes {
+    const poolOf = ({ place }: Ticket) =>
+      place === undefined || place.key === "" ? undefined : this.#router.pool(place);
     return {
       away: () => {
-        const place = this.#office.place();
-        return place === undefined || place.key === "" ? undefined : this.#router.pool(place);
+        const ticket = this.#office.tenantTicket();
+        if (ticket === undefined) return undefined;
+        const pending = this.#relocations.pending(ticket.tenantId);
+        if (pending === undefined) return poolOf(ticket);
+        const renewed = () => poolOf(this.#office.again(ticket));
+        // Where it came to nothing, the statement itself says so.
+        return pending.then(renewed, renewed);
       },
       system: () => {
         const server = this.#office.systemServer();
         return server === undefined ? undefined : this.#systemPool(server);
       },
+      renewed: (ticket) => (isTenantTicket(ticket) ? this.#office.again(ticket) : ticket),
+      displaced: (error, refused, resend) => this.#relocations.displaced(error, refused, resend),
     };
   }
 
@@ -285,6 +336,26 @@ class GuardOfPostgres implements Guard {
       graceMs,
       innocent: (pid) => this.#office.connections.isInnocent(pid, tenant.id),
     });
+  }
+
+  async hold(tenant: GuardedTenant, { holdMs, graceMs }: HoldOptions): Promise<boolean> {
+    const place = placeOf(tenant.id, tenant.placement);
+    const keeper = this.#keeperPool(place.server);
+    const appRole = await this.#appRole(tenant);
+    if (place.database !== undefined) {
+      await expelFromDatabase(keeper, place.database, { appRole, graceMs });
+      return true;
+    }
+    const admission = { realm: this.#office.host.realm, tenantId: tenant.id };
+    const innocent = (pid: number) => this.#office.connections.isInnocent(pid, tenant.id);
+    return holdTenant(keeper, admission, { appRole, graceMs, holdMs, innocent });
+  }
+
+  async release(tenant: GuardedTenant): Promise<void> {
+    const { server = DEFAULT_SERVER, strategy } = tenant.placement;
+    if (strategy === "database") return this.admit(tenant);
+    const admission = { realm: this.#office.host.realm, tenantId: tenant.id };
+    await releaseTenant(this.#keeperPool(server), admission);
   }
 
   // The role under which a tenant's statements run.

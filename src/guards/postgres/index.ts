@@ -1,5 +1,5 @@
 export { guardPg } from "./guard.js";
-export type { ConnectionBudget, GuardPgOptions, PostgresGuard } from "./guard.js";
+export type { ConnectionBudget, GuardPgOptions, HoldOptions, PostgresGuard } from "./guard.js";
 export type { PgLogin, PgServer } from "./servers.js";
 export type { Credentials, TenantLogin } from "./router.js";
 export type { PgModule } from "./driver.js";

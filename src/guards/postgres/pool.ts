@@ -166,12 +166,27 @@ export function placePoolClass(
   };
 }
 
-/** Where the connections of another scope than the shared place's come from. */
+/** Where statements and connections of the current scope go. */
 export interface Routes {
-  /** The pool of the current tenant's place; undefined where that is the shared one. */
-  away(): PlacePool | Promise<PlacePool> | undefined;
+  /**
+   * The pool of the current tenant's place; undefined where that is the shared one. A promise where it has to be waited
+   * for: its login is asked for, or the tenant is being moved.
+   */
+  away(): PlacePool | Promise<PlacePool | undefined> | undefined;
   /** The pool of the current system scope; undefined in every other scope. */
   system(): PgPool | undefined;
+  /**
+   * Whether an error says that the tenant was not there and nothing was kept. `resend` is called then, once: with the
+   * ticket and pool to send the statement again, or with nothing where that would not help. `since` is when it was first
+   * displaced, in milliseconds since 1970.
+   */
+  displaced(
+    error: Error,
+    refused: { readonly ticket: Ticket; readonly text: unknown; readonly since: number },
+    resend: (ticket?: Ticket, pool?: PlacePool) => void,
+  ): boolean;
+  /** The ticket as it is now, where something was waited for since it was issued. */
+  renewed(ticket: Ticket): Ticket;
 }
 
 /**
@@ -187,7 +202,7 @@ export function guardedPoolClass(
   return class GuardedPool extends Base {
     override connect(callback?: PoolCallback): unknown {
       const done = callback && keepScope(callback);
-      let away: PlacePool | Promise<PlacePool> | undefined;
+      let away: ReturnType<Routes["away"]>;
       try {
         const system = routes.system();
         if (system !== undefined) return system.connect(done);
@@ -195,9 +210,8 @@ export function guardedPoolClass(
       } catch (error) {
         return refuse(error as Error, callback);
       }
-      if (away === undefined) return this.lend(done);
-      if (!(away instanceof Promise)) return away.lend(done);
-      const lent = away.then((pool) => pool.lend(done));
+      if (!(away instanceof Promise)) return (away ?? this).lend(done);
+      const lent = away.then((pool) => (pool ?? this).lend(done));
       if (done === undefined) return lent;
       lent.catch((error: Error) => done(error));
       return undefined;
@@ -208,7 +222,7 @@ export function guardedPoolClass(
       const given = typeof values === "function" ? (values as PgCallback) : callback;
       const parameters = typeof values === "function" ? undefined : values;
       let ticket: Ticket;
-      let away: PlacePool | Promise<PlacePool> | undefined;
+      let away: ReturnType<Routes["away"]>;
       try {
         const system = routes.system();
         if (system !== undefined) return system.query(text, parameters, given);
@@ -220,8 +234,14 @@ export function guardedPoolClass(
         return refuse(error as Error, given);
       }
       const send = (done: PgCallback) => {
-        if (!(away instanceof Promise)) (away ?? this).send(ticket, text, parameters, done);
-        else away.then((pool) => pool.send(ticket, text, parameters, done), done);
+        if (!(away instanceof Promise)) {
+          this.#send(away, ticket, [text, parameters], done);
+        } else {
+          away.then(
+            (pool) => this.#send(pool, routes.renewed(ticket), [text, parameters], done),
+            done,
+          );
+        }
       };
       if (given !== undefined) {
         send(keepScope(given));
@@ -233,6 +253,25 @@ export function guardedPoolClass(
         // The stack then leads to the code that issued the query, as with the driver's own promise.
         Error.captureStackTrace(error);
         throw error;
+      });
+    }
+
+    #send(
+      pool: PlacePool | undefined,
+      ticket: Ticket,
+      query: readonly [text: unknown, values: unknown],
+      done: PgCallback,
+      displacedAt?: number,
+    ): void {
+      const [text, values] = query;
+      (pool ?? this).send(ticket, text, values, (error, result) => {
+        if (!error) return done(error, result);
+        const since = displacedAt ?? Date.now();
+        const resend = (next?: Ticket, elsewhere?: PlacePool) => {
+          if (next === undefined) done(error);
+          else this.#send(elsewhere, next, query, done, since);
+        };
+        if (!routes.displaced(error, { ticket, text, since }, resend)) done(error, result);
       });
     }
   };

@@ -1,6 +1,13 @@
 import { PartywallError, TenantContextError } from "../../errors.js";
 import type { GuardHost } from "../../scope/guard.js";
-import { HOME_MISSING, NO_TENANT, NOT_CANONICAL, NOT_HOME, SEAL_REFUSED } from "./ddl/seal-sql.js";
+import {
+  HELD,
+  HOME_MISSING,
+  NO_TENANT,
+  NOT_CANONICAL,
+  NOT_HOME,
+  SEAL_REFUSED,
+} from "./ddl/seal-sql.js";
 import { HOME_CONSTRAINT } from "./ddl/tenant-schema.js";
 import { isCopy } from "./statement.js";
 import type { Ticket } from "./ticket.js";
@@ -34,6 +41,9 @@ export function withoutName(error: Error, name: string): void {
   if (stack !== undefined) error.stack = stack.replaceAll(name, "");
 }
 
+/** SQLSTATE of a backend that was ended from outside, before the statement was. */
+export const SHUT_DOWN = "57P01";
+
 // The statement was cut short from outside, or the transaction was already aborted: the seal is not at fault.
 const NOT_THE_SEAL = /^(?:25P02|57|53|58|08|40)/;
 
@@ -58,6 +68,13 @@ export function sealError(error: Error): Error {
       { cause: error },
     );
   }
+  if (error.code === HELD) {
+    return new PartywallError(
+      "PW_PLACEMENT_STALE",
+      "The statement was not run: the tenant is being moved to another place, which takes a moment. Repeat the transaction.",
+      { cause: error },
+    );
+  }
   const why =
     error.code === SEAL_REFUSED
       ? "does not know this tenant's seal: the tenant is suspended, erased, moved or was never admitted, or the secret has changed"
@@ -71,10 +88,34 @@ export function sealError(error: Error): Error {
   );
 }
 
+/**
+ * Whether an error says that the tenant was not where the statement was sent, or is held there, and that nothing of the
+ * statement was kept: it may be sent again once the tenant is found.
+ */
+export function isDisplaced(error: Error): error is PartywallError {
+  if (!(error instanceof PartywallError)) return false;
+  return (
+    error.code === "PW_PLACEMENT_STALE" ||
+    (error.code === "PW_SEAL_REFUSED" && sqlStateOf(error) === SEAL_REFUSED)
+  );
+}
+
+/** The SQLSTATE of the server's error behind one of Partywall's, if there is one. */
+export function sqlStateOf({ cause }: PartywallError): string | undefined {
+  return cause instanceof Error && isServerError(cause) ? cause.code : undefined;
+}
+
 /** Translates what the wall refused into Partywall's own errors; every other error passes as it is. */
 export function wallError(error: Error, ticket: Ticket, text: unknown): Error {
   if (!isServerError(error)) return error;
   const cause = { cause: error };
+  if (error.code === SHUT_DOWN && ticket.place?.database !== undefined) {
+    return new PartywallError(
+      "PW_PLACEMENT_STALE",
+      "The statement was not run to its end, and nothing of its transaction was kept: the tenant's database ended the connection, as where the tenant is moved or suspended. Repeat the transaction.",
+      cause,
+    );
+  }
   if (error.code === NO_TENANT) {
     if (ticket.kind === "unscoped") {
       return new TenantContextError(

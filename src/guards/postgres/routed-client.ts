@@ -56,10 +56,15 @@ class Seat implements BudgetedPool {
 export function routedClientClass(
   Client: GuardedClientClass,
   office: TicketOffice,
-  routes: Routes,
-  budget: Budget,
-  waitMs: number,
+  parts: {
+    readonly routes: Routes;
+    readonly budget: Budget;
+    readonly waitMs: number;
+    /** The pool of the shared place, which lends where a statement had to wait for its tenant. */
+    readonly shared: () => PlacePool;
+  },
 ): GuardedClientClass {
+  const { routes, budget, waitMs, shared } = parts;
   return class RoutedClient extends Client {
     #loan: Loan | undefined;
     // What is sent elsewhere goes one after the other, as on any one connection.
@@ -103,18 +108,18 @@ export function routedClientClass(
     override query(config: unknown, values?: unknown, callback?: unknown): unknown {
       if (config === null || config === undefined) return super.query(config, values, callback);
       let ticket: Ticket;
-      let pool: PlacePool | Promise<PlacePool> | undefined;
+      let pool: ReturnType<Routes["away"]>;
       try {
-        const place = office.place();
-        const isAway = place !== undefined && place.key !== "";
-        if (!isAway && this.#loan === undefined) return super.query(config, values, callback);
+        pool = routes.away();
+        if (pool === undefined && this.#loan === undefined && !this.#isLone(config)) {
+          return super.query(config, values, callback);
+        }
         ticket = office.issue(textOf(config));
         if (this.#loan !== undefined && this.#loan.holder !== ticket.holder) {
           // What drivers ask by themselves belongs to nobody and is answered by the client's own connection.
           if (ticket.kind === "chatter") return super.query(config, values, callback);
           throw transactionScope(office.host);
         }
-        pool = routes.away();
       } catch (error) {
         return this.refuse(error as Error, config, values, callback);
       }
@@ -137,26 +142,47 @@ export function routedClientClass(
       });
     }
 
+    // Whether it can be sent again elsewhere, since nothing it belongs to was sent here.
+    #isLone(config: unknown): boolean {
+      return this.isQuiet && this.isIdle && !isSubmittable(config);
+    }
+
     #send(
-      pool: PlacePool | Promise<PlacePool> | undefined,
+      pool: ReturnType<Routes["away"]>,
       ticket: Ticket,
       config: unknown,
       values: unknown,
       done: PgCallback,
     ): void {
+      if (pool === undefined && this.#loan === undefined) {
+        this.#sendHere(ticket, config, values, done);
+        return;
+      }
       this.#next(pool, ticket, done, ({ client }, over) => {
         // The caller's own callback is called by what stands here.
         const query =
           typeof config === "string" ? config : { ...(config as object), callback: undefined };
-        void client.issue(ticket, query, values, (error, result) => {
+        void client.issue(routes.renewed(ticket), query, values, (error, result) => {
           done(error, result);
           whenQuiet(client, over);
         });
       });
     }
 
+    #sendHere(ticket: Ticket, config: unknown, values: unknown, done: PgCallback): void {
+      void this.issue(ticket, config, values, (error, result) => {
+        if (!error) return done(error, result);
+        const resend = (next?: Ticket, pool?: PlacePool) => {
+          if (next === undefined) done(error);
+          else this.#send(pool ?? shared(), next, config, values, done);
+        };
+        const refused = { ticket, text: config, since: Date.now() };
+        if (!routes.displaced(error, refused, resend)) done(error, result);
+      });
+    }
+
     #submit(
-      pool: PlacePool | Promise<PlacePool> | undefined,
+      pool: ReturnType<Routes["away"]>,
       ticket: Ticket,
       config: PgSubmittable,
     ): PgSubmittable {
@@ -164,14 +190,14 @@ export function routedClientClass(
         if (error) config.handleError(error, this.connection);
       };
       this.#next(pool, ticket, failed, ({ client }, over) => {
-        client.issue(ticket, config);
+        client.issue(routes.renewed(ticket), config);
         whenQuiet(client, over);
       });
       return config;
     }
 
     #next(
-      pool: PlacePool | Promise<PlacePool> | undefined,
+      pool: ReturnType<Routes["away"]>,
       ticket: Ticket,
       failed: PgCallback,
       use: (loan: Loan, over: () => void) => void,
@@ -179,7 +205,7 @@ export function routedClientClass(
       this.#line = this.#line.then(async () => {
         let loan: Loan;
         try {
-          loan = this.#loan ?? (await this.#borrow(await pool, ticket));
+          loan = this.#loan ?? (await this.#borrow((await pool) ?? shared(), ticket));
         } catch (error) {
           failed(error as Error);
           return;
@@ -189,8 +215,8 @@ export function routedClientClass(
       });
     }
 
-    async #borrow(pool: PlacePool | undefined, ticket: Ticket): Promise<Loan> {
-      if (this.#hasEnded || pool === undefined) {
+    async #borrow(pool: PlacePool, ticket: Ticket): Promise<Loan> {
+      if (this.#hasEnded) {
         throw new Error("Client was closed or has lost its transaction, and is not queryable");
       }
       const [client, release] = await new Promise<[GuardedClient, Loan["release"]]>(

@@ -1,5 +1,4 @@
 import type { GuardHost } from "../../scope/guard.js";
-import type { TenantScope } from "../../scope/scope.js";
 import type { Placement } from "../../scope/tenant.js";
 import { PartywallError, TenantContextError } from "../../errors.js";
 import { isChatter } from "./chatter.js";
@@ -50,16 +49,24 @@ export function newestSecret(host: GuardHost, tenantId: string): Buffer {
   return secret;
 }
 
-interface TenantTicket extends Ticket {
-  /** The very placement it was made for; a record that was read again has another. */
+/** The ticket of a statement of a tenant's. */
+export interface TenantTicket extends Ticket {
+  readonly kind: "tenant";
+  readonly tenantId: string;
+  /** The very placement of the scope it was made for; a record that was read again has another. */
   readonly placement: Placement;
   readonly place: Place;
 }
+
+/** Whether a ticket is a tenant's. */
+export const isTenantTicket = (ticket: Ticket): ticket is TenantTicket => ticket.kind === "tenant";
 
 /** Gives a ticket to each statement a guarded client is asked to send, or refuses it. */
 export class TicketOffice {
   #host: GuardHost | undefined;
   readonly #byTenant = new Map<string, TenantTicket>();
+  // By tenant: where it lives now, by the placement it was left from.
+  readonly #left = new Map<string, Map<string, Placement>>();
   /** The guarded connections open in this process. */
   readonly connections = new Connections();
   /** The guard's rollout, if it has one. */
@@ -102,11 +109,30 @@ export class TicketOffice {
     return scope?.kind === "system" ? (scope.server ?? DEFAULT_SERVER) : undefined;
   }
 
-  /** The place of the current tenant; undefined where none is current. */
-  place(): Place | undefined {
+  /** The ticket of the current tenant's statements; undefined where none is current. */
+  tenantTicket(): TenantTicket | undefined {
     const { host } = this;
     const scope = host.scope();
-    return scope?.kind === "tenant" ? this.#ticketOf(host, scope).place : undefined;
+    return scope?.kind === "tenant" ? this.#ticketOf(host, scope) : undefined;
+  }
+
+  /** The ticket of a statement that is sent again, to where its tenant lives now. */
+  again(ticket: TenantTicket): TenantTicket {
+    const { tenantId: id, placement } = ticket;
+    const now = this.#ticketOf(this.host, { tenant: { id }, placement });
+    return ticket.trace === undefined ? now : { ...now, trace: ticket.trace };
+  }
+
+  /** Leads what scopes with the ticket's placement send to another; returns the ticket for it. */
+  lead({ tenantId, placement: from }: TenantTicket, to: Placement): TenantTicket {
+    const left = this.#left.get(tenantId) ?? new Map<string, Placement>();
+    for (const key of left.keys()) left.set(key, to);
+    left.set(JSON.stringify(from), to);
+    left.delete(JSON.stringify(to));
+    if (left.size === 0) this.#left.delete(tenantId);
+    else this.#left.set(tenantId, left);
+    this.#byTenant.delete(tenantId);
+    return this.#ticketOf(this.host, { tenant: { id: tenantId }, placement: to });
   }
 
   /** Drops what is kept of a tenant. */
@@ -143,19 +169,25 @@ export class TicketOffice {
     );
   }
 
-  #ticketOf(host: GuardHost, { tenant, placement }: TenantScope): TenantTicket {
+  #ticketOf(
+    host: GuardHost,
+    {
+      tenant,
+      placement,
+    }: { readonly tenant: { readonly id: string }; readonly placement: Placement },
+  ): TenantTicket {
     const known = this.#byTenant.get(tenant.id);
     if (known?.placement === placement) return known;
+    const now = this.#left.get(tenant.id)?.get(JSON.stringify(placement)) ?? placement;
     const ticket: TenantTicket = {
       holder: `tenant:${tenant.id}`,
       kind: "tenant",
+      tenantId: tenant.id,
       placement,
-      place: placeOf(tenant.id, placement),
-      ...(placement.strategy === "schema" && placement.name !== undefined
-        ? { schema: placement.name }
-        : {}),
+      place: placeOf(tenant.id, now),
+      ...(now.strategy === "schema" && now.name !== undefined ? { schema: now.name } : {}),
       // In a database of its own there is nobody to be kept apart from.
-      ...(placement.strategy === "database" ? {} : { seal: sealOf(host, tenant.id) }),
+      ...(now.strategy === "database" ? {} : { seal: sealOf(host, tenant.id) }),
     };
     this.#byTenant.delete(tenant.id);
     if (this.#byTenant.size >= MOST_TICKETS) {

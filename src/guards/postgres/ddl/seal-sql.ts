@@ -12,6 +12,8 @@ export const NOT_CANONICAL = "PW003";
 export const NOT_HOME = "PW004";
 /** SQLSTATE raised on entering a tenant whose schema is not there, or not for the login to use. */
 export const HOME_MISSING = "PW005";
+/** SQLSTATE raised on entering a tenant that is held while it is being moved. */
+export const HELD = "PW006";
 
 /**
  * The parameter that carries the tenant under the `parameter` form. It must be one that only a superuser may
@@ -32,11 +34,14 @@ const MARK_LENGTH = 3;
 
 // A schema that is missing, or not the login's to use, is passed over in a search_path without a word: what is asked
 // of it would be answered by the next.
-const lookup = `select s.tenant, s.home_schema, s.search_path into t, home, path from partywall.seals s
+const lookup = `select s.tenant, s.home_schema, s.search_path, s.held_until into t, home, path, held from partywall.seals s
     where s.digest operator(pg_catalog.=) pg_catalog.sha256(secret)
       and s.expires_at operator(pg_catalog.>) pg_catalog.now();
   if t is null then
     raise exception 'the seal is unknown or has expired' using errcode = '${SEAL_REFUSED}';
+  end if;
+  if held is not null and held operator(pg_catalog.>) pg_catalog.clock_timestamp() then
+    raise exception 'the tenant is being moved' using errcode = '${HELD}';
   end if;
   if home is not null then
     if pg_catalog.to_regnamespace(pg_catalog.quote_ident(home)) is null
@@ -49,14 +54,14 @@ const lookup = `select s.tenant, s.home_schema, s.search_path into t, home, path
 function enterFunction(form: SealForm): string {
   const body =
     form === "parameter"
-      ? `declare t text; home text; path text;
+      ? `declare t text; home text; path text; held timestamptz;
 begin
   ${lookup}
   perform pg_catalog.set_config('${PROTECTED_PARAMETER}',
     pg_catalog.concat(case when home is null then '${markOf(IN_ROWS)}' else '${markOf(IN_SCHEMA)}' end,
       pg_catalog.encode(pg_catalog.convert_to(t, 'UTF8'), 'hex')), true);
 end`
-      : `declare t text; home text; path text; k bytea;
+      : `declare t text; home text; path text; held timestamptz; k bytea;
 begin
   ${lookup}
   t := pg_catalog.concat(case when home is null then '${IN_ROWS}' else '${IN_SCHEMA}' end, t);
@@ -212,6 +217,7 @@ end $wall$`,
   expires_at timestamptz not null default 'infinity',
   home_schema text,
   search_path text,
+  held_until timestamptz,
   check ((home_schema is null) = (search_path is null)))`,
     `create index if not exists seals_tenant on partywall.seals (realm, tenant)`,
     `revoke all on partywall.seals from public, ${app}`,

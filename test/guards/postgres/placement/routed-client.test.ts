@@ -1,7 +1,7 @@
 import { once } from "node:events";
 import { createRequire } from "node:module";
 import knexFactory, { type Knex } from "knex";
-import pg from "pg";
+import type pg from "pg";
 import Cursor from "pg-cursor";
 import QueryStream from "pg-query-stream";
 import { Sequelize } from "sequelize";
@@ -154,8 +154,12 @@ describeEngine("postgres", "a client of a host's own pool, for tenants placed in
       const { rows } = await doomed.query("select pg_backend_pid() as pid");
       await doomed.query("update orders set amount = 97 where id = 1");
       await town.eye("fred").query("select pg_terminate_backend($1)", [rows[0].pid]);
-      await expect(doomed.query("update orders set amount = 96 where id = 1")).rejects.toThrow();
-      await expect(doomed.query("update orders set amount = 95 where id = 2")).rejects.toThrow();
+      await expect(doomed.query("update orders set amount = 96 where id = 1")).rejects.toThrow(
+        /queryable|not run to its end/,
+      );
+      await expect(doomed.query("update orders set amount = 95 where id = 2")).rejects.toThrow(
+        /queryable|terminat/,
+      );
     });
     expect((await town.rows("fred")).map(({ amount }) => amount)).toEqual([10, 20, 30]);
     await doomed.end().catch(() => undefined);

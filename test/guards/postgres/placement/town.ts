@@ -1,6 +1,7 @@
 import { randomUUID } from "node:crypto";
 import pg from "pg";
-import { createPartywall, type Tenant } from "partywall";
+import { createPartywall, type Placement, type Tenant } from "partywall";
+import { memoryStore } from "partywall/registry";
 import {
   applyWall,
   guardPg,
@@ -90,69 +91,80 @@ export async function buildTown(
     system: login(one, roles.system),
   });
   const asked: string[] = [];
-  const guard = guardPg(pg, {
-    ...logins(database),
-    servers: Object.fromEntries(
-      Object.entries(options.servers ?? {}).map(([name, one]) => [name, logins(one)]),
-    ),
-    sharedSchemas: ["common"],
-    expelGraceMs: 2000,
-    credentials: async (secret) => {
-      asked.push(secret);
-      return { user: secret, password: "secret" };
-    },
-    ...options.guard,
-  });
-  const pw = createPartywall({ realm: database.name, secret: SECRET, postgres: guard });
+  const buildGuard = () =>
+    guardPg(pg, {
+      ...logins(database),
+      servers: Object.fromEntries(
+        Object.entries(options.servers ?? {}).map(([name, one]) => [name, logins(one)]),
+      ),
+      sharedSchemas: ["common"],
+      expelGraceMs: 2000,
+      credentials: async (secret) => {
+        asked.push(secret);
+        return { user: secret, password: "secret" };
+      },
+      ...options.guard,
+    });
+  const guard = buildGuard();
+  const store = memoryStore();
+  const pw = createPartywall({ realm: database.name, secret: SECRET, store, postgres: guard });
   const residents: Record<string, Tenant> = {};
   const eyes: Record<string, pg.Client> = {};
   const homes: Record<string, string> = {};
+  const opened: pg.Client[] = [];
 
-  const settle = async ({ slug, strategy, own: isOwn = false, server }: Residence) => {
-    const id = randomUUID();
+  /** Builds an empty home for a tenant, on one of the servers, and tells where it is. */
+  const buildHome = async (
+    id: string,
+    { slug, strategy, own: isOwn = false, server }: Residence,
+  ): Promise<{ placement: Placement; eye: pg.Client; schema: string }> => {
     const { superuser, database: at } = boroughs[server ?? "default"]!;
     const name = `${database.name}_${slug}`;
     const secret = isOwn ? `${name}_login` : undefined;
+    const placement = {
+      strategy,
+      ...(server && { server }),
+      ...(strategy === "row" ? {} : { name }),
+      ...(secret && { secret }),
+    };
     if (secret !== undefined) {
       await superuser.query(`create role ${secret} login password 'secret'`);
     }
-    let eye = superuser;
-    homes[slug] = "public";
     if (strategy === "schema") {
-      homes[slug] = name;
       await superuser.query(`create schema ${name}; set search_path = ${name}`);
       await superuser.query(`${TABLES}; reset search_path`);
-      await wallTenantSchema(superuser, { roles, tenantId: id, schema: name, login: secret });
-    } else if (strategy === "database") {
-      await superuser.query(`create database ${name} template template0`);
-      const tenantDatabase: TestDatabase = {
-        name,
-        url: urlAs(at.url, { database: name }),
-        drop: async () => {
-          await superuser.query(`drop database if exists ${name} with (force)`);
-        },
-      };
-      databases.push(tenantDatabase);
-      eye = new pg.Client({ connectionString: tenantDatabase.url });
-      eye.on("error", () => undefined);
-      await eye.connect();
-      await eye.query(TABLES);
-      await wallTenantDatabase(eye, { roles, tenantId: id, login: secret });
+      await repeated(() =>
+        wallTenantSchema(superuser, { roles, tenantId: id, schema: name, login: secret }),
+      );
+      return { placement, eye: superuser, schema: name };
     }
-    eyes[slug] = eye;
-    residents[slug] = await pw.tenants.create({
-      id,
-      slug,
-      name: slug,
-      placement: {
-        strategy,
-        ...(server && { server }),
-        ...(strategy === "row" ? {} : { name }),
-        ...(secret && { secret }),
+    if (strategy === "row") return { placement, eye: superuser, schema: "public" };
+    await superuser.query(`create database ${name} template template0`);
+    const tenantDatabase: TestDatabase = {
+      name,
+      url: urlAs(at.url, { database: name }),
+      drop: async () => {
+        await superuser.query(`drop database if exists ${name} with (force)`);
       },
-    });
-    const path = `set search_path = ${homes[slug]}`;
-    await eye.query(path);
+    };
+    databases.push(tenantDatabase);
+    const eye = new pg.Client({ connectionString: tenantDatabase.url });
+    eye.on("error", () => undefined);
+    await eye.connect();
+    opened.push(eye);
+    await eye.query(TABLES);
+    await repeated(() => wallTenantDatabase(eye, { roles, tenantId: id, login: secret }));
+    return { placement, eye, schema: "public" };
+  };
+
+  const settle = async (residence: Residence) => {
+    const { slug } = residence;
+    const id = randomUUID();
+    const { placement, eye, schema } = await buildHome(id, residence);
+    eyes[slug] = eye;
+    homes[slug] = schema;
+    residents[slug] = await pw.tenants.create({ id, slug, name: slug, placement });
+    await eye.query(`set search_path = ${schema}`);
     await eye.query(ROWS, [id, slug]);
     await eye.query(MORE, [id, slug]);
     await eye.query("reset search_path");
@@ -171,6 +183,12 @@ export async function buildTown(
     /** The secrets that the guard has asked a login for. */
     asked,
     settle,
+    buildHome,
+    /** Another instance on the same registry, as another process has it: with a cache of its own. */
+    elsewhere: () => {
+      const other = buildGuard();
+      return createPartywall({ realm: database.name, secret: SECRET, store, postgres: other });
+    },
     login,
     id: (slug: string) => residents[slug]!.id,
     /** Runs one statement as a tenant, through the guard. */
@@ -191,7 +209,7 @@ export async function buildTown(
     close: async () => {
       await pw.close();
       const supers = Object.values(boroughs).map(({ superuser }) => superuser);
-      for (const eye of Object.values(eyes)) if (!supers.includes(eye)) await eye.end();
+      for (const eye of opened) await eye.end();
       for (const one of databases) await one.drop();
       for (const superuser of supers) await superuser.end();
       for (const { database: one } of Object.values(boroughs)) await one.drop();
