@@ -63,6 +63,10 @@ function settlingPoolClass(pg: PgInternals, budget: Budget): PoolClass {
     }
 
     override connect(callback?: PoolCallback): unknown {
+      return this.#lend(callback);
+    }
+
+    #lend(callback?: PoolCallback): unknown {
       budget.used(this);
       const told = (error: Error): Error => {
         if (error.message !== TIMED_OUT) return error;
@@ -72,14 +76,26 @@ function settlingPoolClass(pg: PgInternals, budget: Budget): PoolClass {
           { cause: error },
         );
       };
+      // One that died since it was last looked at has sent nothing, so another is lent for it.
+      const isDead = (client: PgClient | undefined) => client?._queryable === false;
       if (callback !== undefined) {
-        return super.connect((error, client, release) =>
-          callback(error && told(error), client, release),
-        );
+        return super.connect((error, client, release) => {
+          if (!isDead(client)) return callback(error && told(error), client, release);
+          release?.(true);
+          this.#lend(callback);
+        });
       }
-      return (super.connect() as Promise<unknown>).catch((error: Error) => {
-        throw told(error);
-      });
+      const lent = super.connect() as Promise<PgClient>;
+      return lent.then(
+        (client) => {
+          if (!isDead(client)) return client;
+          client.release?.(true);
+          return this.#lend();
+        },
+        (error: Error) => {
+          throw told(error);
+        },
+      );
     }
   };
 }
