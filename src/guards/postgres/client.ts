@@ -17,7 +17,7 @@ import { sharedPlace, type Place } from "./place.js";
 import { PreparedStatements } from "./prepared.js";
 import { proofQueries } from "./private-names.js";
 import { sealedQueryClass, type SealKeeper, type TicketedQuery } from "./query.js";
-import { isNameError, transactionScope, withoutName } from "./refusals.js";
+import { isNameError, SHUT_DOWN, shutDown, transactionScope, withoutName } from "./refusals.js";
 import { Session } from "./session.js";
 import { isSubmittable, textOf } from "./statement-of.js";
 import { keepContext, SealedSubmittable } from "./submittable.js";
@@ -97,6 +97,8 @@ export function guardedClientClass(
     readonly #queryTimeout: number;
     readonly #unconfigured: boolean;
     readonly #place: Place;
+    // Whether the server has ended the backend.
+    #isShutDown = false;
 
     constructor(config?: unknown) {
       super(config);
@@ -116,6 +118,9 @@ export function guardedClientClass(
       this.#countAnswers();
       this.connection.on("parameterStatus", (message: PgMessage) => this.#session.report(message));
       this.connection.on("end", () => office.connections.delete(this));
+      this.connection.on("errorMessage", (message: PgMessage) => {
+        if (message.code === SHUT_DOWN) this.#isShutDown = true;
+      });
     }
 
     override getStartupConf(): Record<string, string> {
@@ -180,7 +185,7 @@ export function guardedClientClass(
     }
 
     issue(ticket: Ticket, config: unknown, values?: unknown, done?: PgCallback): unknown {
-      const refusal = this.#listenRefusal(config);
+      const refusal = this.#shutDownRefusal() ?? this.#listenRefusal(config);
       if (refusal !== undefined) return this.refuse(refusal, config, values, done);
       if (isSubmittable(config)) {
         config.callback ??= done;
@@ -231,6 +236,12 @@ export function guardedClientClass(
       if (typeof own !== "function") return this._Promise.reject(error);
       process.nextTick(own, error);
       return undefined;
+    }
+
+    // Where a tenant's own database ends connections it is as where a statement is cut short: the tenant may be moving.
+    #shutDownRefusal(): PartywallError | undefined {
+      const isHome = this.#place.database !== undefined;
+      return this.#isShutDown && isHome && !this._queryable ? shutDown() : undefined;
     }
 
     #listenRefusal(config: unknown): PartywallError | undefined {

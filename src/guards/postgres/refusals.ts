@@ -105,16 +105,21 @@ export function sqlStateOf({ cause }: PartywallError): string | undefined {
   return cause instanceof Error && isServerError(cause) ? cause.code : undefined;
 }
 
+/** What is told of a connection that a tenant's own database has ended. */
+export function shutDown(options?: ErrorOptions): PartywallError {
+  return new PartywallError(
+    "PW_PLACEMENT_STALE",
+    "The statement was not run to its end, and nothing of its transaction was kept: the tenant's database ended the connection, as where the tenant is moved or suspended. Repeat the transaction.",
+    options,
+  );
+}
+
 /** Translates what the wall refused into Partywall's own errors; every other error passes as it is. */
 export function wallError(error: Error, ticket: Ticket, text: unknown): Error {
   if (!isServerError(error)) return error;
   const cause = { cause: error };
   if (error.code === SHUT_DOWN && ticket.place?.database !== undefined) {
-    return new PartywallError(
-      "PW_PLACEMENT_STALE",
-      "The statement was not run to its end, and nothing of its transaction was kept: the tenant's database ended the connection, as where the tenant is moved or suspended. Repeat the transaction.",
-      cause,
-    );
+    return shutDown(cause);
   }
   if (error.code === NO_TENANT) {
     if (ticket.kind === "unscoped") {

@@ -81,8 +81,6 @@ export class Relocations {
   ): Promise<Parameters<Resend>> {
     if (Date.now() - since > this.#waitMs || !(await this.#settle(ticket))) return [];
     const next = this.#office.again(ticket);
-    // A seal that is refused where the tenant lives is refused for good.
-    if (error.code === "PW_SEAL_REFUSED" && next.place.key === ticket.place.key) return [];
     // Of several statements some may have been committed before the backend was ended.
     if (sqlStateOf(error) === SHUT_DOWN && !isLone(text)) return [];
     return [next, await this.#poolOf(next)];

@@ -1,6 +1,7 @@
 import { PartywallError } from "../../errors.js";
 import { anchor } from "../../scope/anchor.js";
 import { AT, type Post } from "./client.js";
+import type { PgClient } from "./driver.js";
 import type { Place } from "./place.js";
 import type { PlacePool, PlacePoolClass } from "./pool.js";
 import type { Servers } from "./servers.js";
@@ -134,7 +135,10 @@ export class Router {
         this.#pools.delete(place.key);
       }
     });
-    pool.on("connect", () => {
+    pool.on("connect", (client: PgClient) => {
+      // Moving a tenant ends the connections to its database, also those that are lent. Whoever holds one hears of it
+      // with its next statement; unheard, the event would end the process.
+      if (place.database !== undefined) client.on("error", () => undefined);
       if (!this.#closed && !this.#pools.has(place.key)) this.#pools.set(place.key, pool);
     });
     return pool;

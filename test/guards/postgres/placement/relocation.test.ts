@@ -207,6 +207,19 @@ for (const seal of ["parameter", "mac"] as const) {
       expect(await town.as("ben", "select count(*)::int as n from orders")).toEqual([{ n: 3 }]);
     });
 
+    test("a client that is held while its tenant's database ends it does not end the process", async () => {
+      const client = await other.run({ slug: "fred" }, () => other.postgres.pool.connect());
+      const ask = () => other.run({ slug: "fred" }, () => client.query(FIRST));
+      const { rows } = await other.run({ slug: "fred" }, () =>
+        client.query("select pg_backend_pid() as pid"),
+      );
+      await town.eye("fred").query("select pg_terminate_backend($1)", [rows[0].pid]);
+      await sleep(50);
+      await expect(ask()).rejects.toMatchObject({ code: "PW_PLACEMENT_STALE" });
+      client.release();
+      expect(await town.as("fred", FIRST)).toEqual([{ note: "fred1" }]);
+    });
+
     test("one that is suspended is refused at once, wherever it lives", async () => {
       for (const slug of ["ben", "fred"]) {
         // Bound where no scope is open, as an administrator's request would be.
