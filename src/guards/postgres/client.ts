@@ -20,6 +20,7 @@ import { sealedQueryClass, type SealKeeper, type TicketedQuery } from "./query.j
 import { isNameError, SHUT_DOWN, shutDown, transactionScope, withoutName } from "./refusals.js";
 import { Session } from "./session.js";
 import { isSubmittable, textOf } from "./statement-of.js";
+import { tellingMoves } from "./telling-moves.js";
 import { keepContext, SealedSubmittable } from "./submittable.js";
 import { RESET, type Ticket, type TicketOffice } from "./ticket.js";
 import { traitsOf } from "./traits.js";
@@ -207,14 +208,16 @@ export function guardedClientClass(
       let result: unknown;
       if (callback === undefined) {
         result = new this._Promise((resolve, reject) => {
-          query.callback = (error, value) => (error ? reject(error) : resolve(value));
+          query.callback = tellingMoves(office, ticket, (error, value) =>
+            error ? reject(error) : resolve(value),
+          );
         }).catch((error: Error) => {
           // The stack then leads to the code that issued the query, as with the driver's own promise.
           Error.captureStackTrace(error);
           throw error;
         });
       } else {
-        query.callback = callback;
+        query.callback = tellingMoves(office, ticket, callback);
       }
       const timeout = Number(
         (config as { query_timeout?: unknown }).query_timeout ?? this.#queryTimeout,

@@ -123,6 +123,11 @@ export class TicketOffice {
     return ticket.trace === undefined ? now : { ...now, trace: ticket.trace };
   }
 
+  /** Where the tenant of a ticket was believed to live. */
+  placementOf({ tenantId, placement }: TenantTicket): Placement {
+    return this.#left.get(tenantId)?.get(JSON.stringify(placement)) ?? placement;
+  }
+
   /** Leads what scopes with the ticket's placement send to another; returns the ticket for it. */
   lead({ tenantId, placement: from }: TenantTicket, to: Placement): TenantTicket {
     const left = this.#left.get(tenantId) ?? new Map<string, Placement>();
