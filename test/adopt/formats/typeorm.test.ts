@@ -86,4 +86,75 @@ describeEngine("postgres", "a TypeORM application, adopted", () => {
     const again = await editTypeormSchema(await app.sources(), await adoptedDatabase(site, plan));
     expect(again.files).toEqual([]);
   });
+
+  test("the application's saves, upserts on id among them, go on working through the guard", async () => {
+    const guard = guardPg(pg, { app: { connectionString: site.appUrl }, system: site.systemUrl });
+    const pw = createPartywall({ realm: site.database.name, secret: SECRET, postgres: guard });
+    const { CarrierSchema, ShipmentSchema, ...classes } = await app.load();
+    const { User, Order, Tag, Product, Category, OrderLine, Invoice } = classes;
+    const db = new DataSource({
+      type: "postgres",
+      url: site.appUrl,
+      driver: guard,
+      entities: [CarrierSchema, ShipmentSchema, ...Object.values(classes)],
+    });
+    try {
+      await pw.tenants.create({ id: TENANT, slug: "a", name: "A" });
+      await pw.tenants.create({ id: OTHER, slug: "b", name: "B" });
+      await pw.central(() => db.initialize());
+      // oxlint-disable-next-line typescript/no-explicit-any -- entities loaded at run time
+      const of = (entity: EntityTarget<any>) => db.getRepository(entity);
+      const id = randomUUID();
+      const save = (email: string) => of(User).save({ id, email });
+      const upsert = (email: string) => of(User).upsert({ id, email }, ["id"]);
+      expect(await pw.run(TENANT, () => save("old@example.com"))).toMatchObject({ tenantId: TENANT });
+      await pw.run(TENANT, () => save("newer@example.com"));
+      await pw.run(TENANT, () => upsert("new@example.com"));
+      await expect(pw.run(OTHER, () => upsert("stolen@example.com"))).rejects.toMatchObject({
+        driverError: { code: "PW_WRITE_MISMATCH" },
+      });
+      const { rows } = await site.client.query("select id, email, tenant_id from users");
+      expect(rows).toEqual([{ id, email: "new@example.com", tenant_id: TENANT }]);
+      expect(await pw.run(OTHER, () => of(User).find())).toEqual([]);
+
+      for (const tenant of [TENANT, OTHER]) {
+        await pw.run(tenant, async () => {
+          const buyer = await of(User).save({ email: "same@example.com" });
+          const tag = await of(Tag).save({ id: 1, name: "sale" });
+          expect(await of(Tag).save({ ...tag, name: "sold" })).toMatchObject({ tenantId: tenant });
+          const category = await of(Category).save({ slug: "all" });
+          const child = await of(Category).save({ slug: "some", parent: category });
+          const product = await of(Product).save({ sku: "x", category: child, tags: [tag], shelves: [category] });
+          const order = await of(Order).save({ number: 1, buyer: { id: buyer.id } });
+          await of(OrderLine).save({ orderId: order.id, line: 1, order, product, tag });
+          await of(Invoice).save({ order });
+          expect(
+            await of(Order).findOne({
+              where: { number: 1 },
+              relations: { buyer: true, lines: { product: { tags: true, shelves: true }, tag: true } },
+            }),
+          ).toMatchObject({
+            tenantId: tenant,
+            buyer: { email: "same@example.com" },
+            lines: [{ tag: { name: "sold" }, product: { tags: [{ id: 1 }], shelves: [{ slug: "all" }] } }],
+          });
+          await of(Product).save({ id: product.id, category: null, tags: [] });
+          // A reference that is emptied, by the database, without the tenant.
+          await of(Product).save({ id: product.id, shelves: [] });
+          await of(Category).delete({ slug: "all" });
+          expect(await of(Category).find()).toMatchObject([{ parentId: null, tenantId: tenant }]);
+
+          const carrier = await of(CarrierSchema).save({ name: "post" });
+          await of(ShipmentSchema).save({ code: "x", carrier });
+          await of(CarrierSchema).delete(carrier.id);
+          expect(await of(ShipmentSchema).find({ relations: { carrier: true } })).toMatchObject([
+            { carrier: null, tenantId: tenant },
+          ]);
+        });
+      }
+    } finally {
+      if (db.isInitialized) await db.destroy();
+      await pw.close();
+    }
+  });
 });
