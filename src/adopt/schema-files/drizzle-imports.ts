@@ -81,6 +81,18 @@ export class DrizzleImports {
     return this.of("drizzle-orm", "sql");
   }
 
+  /** What to call a type that a module exports, as the file imports it; nothing where it does not. */
+  typeName(module: string, name: string): string | undefined {
+    for (const statement of this.#file.program.body) {
+      if (statement.type !== "ImportDeclaration" || statement.source.value !== module) continue;
+      for (const specifier of statement.specifiers) {
+        if (specifier.type === "ImportSpecifier" && keyOf({ key: specifier.imported }) === name)
+          return specifier.local.name;
+      }
+    }
+    return undefined;
+  }
+
   /** What to call a value that a module exports. */
   of(module: string, name: string): string {
     const known = this.#local.get(`${module} ${name}`);

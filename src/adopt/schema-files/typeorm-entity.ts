@@ -9,13 +9,12 @@ import {
   type TenantTables,
 } from "./adopted.js";
 import type { TypeormForm } from "./typeorm-form.js";
-import { camelCase } from "./names.js";
+import { columnName, newProperty, snakeCase } from "./entity-names.js";
 import { OptionEdits, type OptionsPlace } from "./option-edits.js";
 import { bare, placeOf, propertyOf, type Expression, type Place } from "./syntax.js";
 import { lineAt, type SchemaNote } from "./text-edits.js";
 import {
   joinColumnsOf,
-  snakeCase,
   type TypeormEntity,
   type TypeormJoinColumn,
   type TypeormKey,
@@ -420,25 +419,12 @@ export function tenantProperty(entity: TypeormEntity, { table, tenant }: TenantT
   const known = entity.columns.find((column) => columnName(column, table) === tenant.name);
   if (known) return known.property;
   const taken = [...entity.columns, ...entity.relations].map(({ property }) => property);
-  const isSnake = taken.some((one) => one.includes("_")) && !taken.some((one) => /[a-z][A-Z]/.test(one));
-  const wanted = isSnake ? tenant.name.replaceAll(/[^\p{L}\p{N}_$]/gu, "_") : camelCase(tenant.name);
-  let property = wanted;
-  for (let n = 2; taken.includes(property); n += 1) property = `${wanted}${n}`;
-  return property;
+  return newProperty(tenant.name, taken);
 }
 
 function referencedProperty(entity: TypeormEntity, adopted: TenantTable | undefined, column: string): string {
   if (column === adopted?.tenant.name) return tenantProperty(entity, adopted);
   return entity.columns.find((one) => columnName(one, adopted?.table) === column)?.property ?? column;
-}
-
-/** What a column is called in the database: as it is written, or as the usual naming strategies make it of a property. */
-export function columnName(
-  { name, property }: { readonly name: string | undefined; readonly property: string },
-  table: Table | undefined,
-): string {
-  const names = [name ?? property, snakeCase(property)];
-  return names.find((one) => table?.columns.some((column) => column.name === one)) ?? names[0]!;
 }
 
 // As TypeORM's own strategy names a join column.

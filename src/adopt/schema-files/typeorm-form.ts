@@ -1,7 +1,7 @@
 import type { Column, ForeignKey, Index } from "../schema.js";
 import type { DecoratedClass } from "./decorated-class.js";
+import { endOfLine, insertDecorators, removeDecorator } from "./class-edits.js";
 import { addToList } from "./drizzle-extra.js";
-import { optionsOf } from "./option-edits.js";
 import { placeOf, propertyOf, type Place, type Syntax } from "./syntax.js";
 import { indentAt, lineEnd } from "./text-edits.js";
 import type { TypeormEntity, TypeormKey, TypeormRelation } from "./typeorm-source.js";
@@ -128,19 +128,11 @@ class ClassForm implements TypeormForm {
   }
 
   removeDecorator(place: Place): void {
-    const { edits, text } = this.#entity.file;
-    const start = text.lastIndexOf("\n", place.start - 1) + 1;
-    const end = text.indexOf("\n", place.end);
-    const isAlone = text.slice(start, place.start).trim() === "" && end !== -1 && text.slice(place.end, end).trim() === "";
-    if (isAlone) edits.replace(start, end + 1, "");
-    else edits.replace(place.start, /\s/.test(text[place.end] ?? "") ? place.end + 1 : place.end, "");
+    removeDecorator(this.#entity.file, place);
   }
 
   write(): void {
-    const { edits, text } = this.#entity.file;
-    const { start } = this.#class.place;
-    const indent = indentAt(text, start);
-    edits.insert(start, this.#decorators.map((line) => line + lineEnd(text) + indent).join(""));
+    insertDecorators(this.#entity.file, this.#class, this.#decorators);
   }
 
   #of(name: string): string {
@@ -243,11 +235,4 @@ class SchemaForm implements TypeormForm {
     known.push(`{ ${parts.join(", ")} }`);
     this.#lists.set(list, known);
   }
-}
-
-/** The end of a line behind an offset, where nothing but a comment is left on it. */
-function endOfLine(text: string, offset: number): number {
-  const [rest = ""] = /^[ \t]*(?:\/\/[^\r\n]*)?/.exec(text.slice(offset)) ?? [];
-  const end = offset + rest.length;
-  return /^\r?(?:\n|$)/.test(text.slice(end)) ? end : offset;
 }

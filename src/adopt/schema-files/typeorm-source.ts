@@ -1,6 +1,7 @@
 import { decoratedClasses, type DecoratedClass, type Decorator, type Member } from "./decorated-class.js";
 import { DrizzleImports } from "./drizzle-imports.js";
 import type { DrizzleFile } from "./drizzle-source.js";
+import { snakeCase } from "./entity-names.js";
 import { optionsOf, type OptionsPlace } from "./option-edits.js";
 import {
   bare,
@@ -448,7 +449,3 @@ const isLiteral = ({ object }: OptionsPlace, key: string, value: boolean) => {
 };
 const isTrue = (options: OptionsPlace, key: string) => isLiteral(options, key, true);
 const isFalse = (options: OptionsPlace, key: string) => isLiteral(options, key, false);
-
-/** `order_line`, of `OrderLine`. */
-export const snakeCase = (name: string) =>
-  name.replaceAll(/(?<=[a-z\d])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])/g, "_").toLowerCase();

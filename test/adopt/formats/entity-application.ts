@@ -10,12 +10,12 @@ const modules = fileURLToPath(new URL("../../../node_modules", import.meta.url))
 /** An application whose schema is entities with decorators, in a folder of its own. */
 export class EntityApplication {
   readonly #folder: string;
-  readonly #names: readonly string[];
+  readonly #names: string[];
   #loads = 0;
 
   private constructor(folder: string, names: readonly string[]) {
     this.#folder = folder;
-    this.#names = names;
+    this.#names = [...names];
   }
 
   /** Copies the files `<name>.txt` of a folder. */
@@ -46,6 +46,12 @@ export class EntityApplication {
 
   async write(files: readonly SourceFile[]): Promise<void> {
     for (const { path, content } of files) await writeFile(join(this.#folder, path), content);
+  }
+
+  /** Writes what was edited, new files among them. */
+  async edit(files: readonly SourceFile[]): Promise<void> {
+    await this.write(files);
+    for (const { path } of files) if (!this.#names.includes(path)) this.#names.push(path);
   }
 
   sources(): Promise<SourceFile[]> {

@@ -56,7 +56,7 @@ describeEngine("postgres", "a TypeORM application, adopted", () => {
     await runPlan(site, plan);
     unedited = await changes();
     edits = await editTypeormSchema(await app.sources(), await adoptedDatabase(site, plan));
-    await app.write(edits.files);
+    await app.edit(edits.files);
   }, 120_000);
 
   afterAll(async () => {
