@@ -182,8 +182,8 @@ export const orders = pgTable("orders", {
     expect(after).toContain("// What a customer asked for.");
     const again = await project.run([...schema, "--apply"]);
     expect(again.stderr).toContain("No schema file needs an edit.");
-    const said = await project.run(["adopt", "schema", "--orm", "typeorm"]);
-    expect(said.stderr).toContain("@Column");
+    const said = await project.run(["adopt", "schema", "--orm", "lucid"]);
+    expect(said.stderr).toContain("@column");
     expect((await project.run([...schema, "--file", "nowhere.ts"])).code).toBe(2);
   });
 

@@ -11,7 +11,7 @@ import { camelCase } from "./names.js";
 import type { SchemaNote } from "./text-edits.js";
 
 /** ORMs whose schema is written in entities and types that are not edited, but of which it is said what to add. */
-export type EntityOrm = "typeorm" | "sequelize" | "mikro-orm" | "kysely" | "lucid" | "knex";
+export type EntityOrm = "sequelize" | "kysely" | "lucid" | "knex";
 
 /**
  * What to add by hand to the entities or types of an adopted database's tables, a note for each table. Objection's
@@ -21,7 +21,7 @@ export type EntityOrm = "typeorm" | "sequelize" | "mikro-orm" | "kysely" | "luci
  * ```ts
  * import { entityNotes } from "partywall/adopt";
  *
- * console.log(entityNotes("typeorm", { schema: { tables: [], views: [] }, tables: [] })); // []
+ * console.log(entityNotes("sequelize", { schema: { tables: [], views: [] }, tables: [] })); // []
  * ```
  */
 export function entityNotes(orm: EntityOrm, database: AdoptedDatabase): readonly SchemaNote[] {
@@ -34,22 +34,6 @@ export function entityNotes(orm: EntityOrm, database: AdoptedDatabase): readonly
 type Writer = (adopted: TenantTable) => string[];
 
 const WRITERS: Record<EntityOrm, Writer> = {
-  typeorm: (adopted) => {
-    const { tenant } = adopted;
-    return [
-      `Add: @Column({ name: ${text(tenant.name)}, type: ${text(tenant.type)}, insert: false, update: false, default: () => ${text(tenant.default ?? "")} }) readonly ${camelCase(tenant.name)}!: string;`,
-      ...onKey(adopted, (columns) => `Mark as @PrimaryColumn(): ${columns}.`),
-      ...uniqueIndexes(adopted).map(
-        ([name, columns, isConstraint]) =>
-          `${isConstraint ? "@Unique" : "@Index"}(${text(name)}, [${properties(columns)}]${isConstraint ? "" : ", { unique: true }"}) on the class, instead of unique: true on a column.`,
-      ),
-      ...foreignKeys(adopted).map(
-        ({ name, columns, referencedColumns }) =>
-          `Of ${name}: @JoinColumn([${columns.map((column, at) => `{ name: ${text(column)}, referencedColumnName: ${text(camelCase(referencedColumns[at]!))}, foreignKeyConstraintName: ${text(name)} }`).join(", ")}]).`,
-      ),
-      ...listedColumns(adopted),
-    ];
-  },
   sequelize: (adopted) => {
     const { tenant } = adopted;
     const type = tenant.type === "bigint" ? "BIGINT" : tenant.type === "uuid" ? "UUID" : "TEXT";
@@ -64,22 +48,6 @@ const WRITERS: Record<EntityOrm, Writer> = {
         ({ name }) =>
           `${name} is now of several columns, which an association cannot declare: set constraints: false on it. The database keeps the key.`,
       ),
-    ];
-  },
-  "mikro-orm": (adopted) => {
-    const { tenant } = adopted;
-    return [
-      `Add: @Property({ fieldName: ${text(tenant.name)}, columnType: ${text(tenant.type)}, defaultRaw: ${text(tenant.default ?? "")} }) readonly ${camelCase(tenant.name)}!: string & Opt;`,
-      ...onKey(adopted, (columns) => `Mark as @PrimaryKey(): ${columns}.`),
-      ...uniqueIndexes(adopted).map(
-        ([name, columns]) =>
-          `@Unique({ name: ${text(name)}, properties: [${properties(columns)}] }) on the class, instead of unique on a property.`,
-      ),
-      ...foreignKeys(adopted).map(
-        ({ name, columns, referencedColumns }) =>
-          `Of ${name}: joinColumns: [${columns.map(text).join(", ")}], referencedColumnNames: [${referencedColumns.map(text).join(", ")}].`,
-      ),
-      ...listedColumns(adopted),
     ];
   },
   kysely: ({ table, tenant }) => [

@@ -3,7 +3,8 @@ import pg from "pg";
 import { createPartywall } from "partywall";
 import type { AdoptionPlan } from "partywall/adopt";
 import { guardPg } from "partywall/guards/postgres";
-import { MikroORM, type Options } from "@mikro-orm/postgresql";
+import { type EntityName, MikroORM, type Options } from "@mikro-orm/postgresql";
+import { PostgresDialect } from "kysely";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { editMikroOrmSchema } from "../../../src/adopt/schema-files/mikro-orm.js";
 import type { SchemaEdits } from "../../../src/adopt/schema-files/text-edits.js";
@@ -85,5 +86,78 @@ describeEngine("postgres", "a MikroORM application, adopted", () => {
   test("editing again changes nothing", async () => {
     const again = await editMikroOrmSchema(await app.sources(), await adoptedDatabase(site, plan));
     expect(again.files).toEqual([]);
+  });
+
+  test("the application's writes, upserts on id among them, go on working through the guard", async () => {
+    const guard = guardPg(pg, { app: { connectionString: site.appUrl }, system: site.systemUrl });
+    const pw = createPartywall({ realm: site.database.name, secret: SECRET, postgres: guard });
+    const orm = await connect({
+      dbName: site.database.name,
+      driverOptions: new PostgresDialect({ pool: guard.pool }),
+    });
+    // oxlint-disable-next-line typescript/no-explicit-any -- entities loaded at run time
+    const of = (name: string) => orm.getMetadata().getByClassName(name as never).class as EntityName<any>;
+    try {
+      await pw.tenants.create({ id: TENANT, slug: "a", name: "A" });
+      await pw.tenants.create({ id: OTHER, slug: "b", name: "B" });
+      const id = randomUUID();
+      const upsert = (emailAddress: string) => orm.em.fork().upsert(of("User"), { id, emailAddress });
+      await pw.run(TENANT, () => upsert("old@example.com"));
+      expect(await pw.run(TENANT, () => upsert("new@example.com"))).toMatchObject({
+        tenantId: TENANT,
+      });
+      await expect(pw.run(OTHER, () => upsert("stolen@example.com"))).rejects.toThrow(
+        "another tenant's id",
+      );
+      const { rows } = await site.client.query("select id, email_address, tenant_id from users");
+      expect(rows).toEqual([{ id, email_address: "new@example.com", tenant_id: TENANT }]);
+      expect(await pw.run(OTHER, () => orm.em.fork().find(of("User"), {}))).toEqual([]);
+
+      for (const tenant of [TENANT, OTHER]) {
+        await pw.run(tenant, async () => {
+          const em = orm.em.fork();
+          const buyer = em.create(of("User"), { emailAddress: "same@example.com" });
+          const tag = em.create(of("Tag"), { id: 1, name: "sale" });
+          const all = em.create(of("Category"), { slug: "all" });
+          const some = em.create(of("Category"), { slug: "some", parent: all });
+          const product = em.create(of("Product"), { sku: "x", category: some, shelves: [all] });
+          const order = em.create(of("Order"), { number: 1, buyer });
+          em.create(of("OrderLine"), { order, line: 1, product });
+          em.create(of("Invoice"), { order });
+          const carrier = em.create(of("Carrier"), { name: "post" });
+          em.create(of("Shipment"), { code: "x", carrier });
+          await em.flush();
+          expect([buyer, tag, product, order]).toMatchObject(
+            Array.from({ length: 4 }, () => ({ tenantId: tenant })),
+          );
+          tag.name = "sold";
+          order.state = "paid";
+          await em.flush();
+
+          const later = orm.em.fork();
+          expect(
+            await later.findOneOrFail(of("Order"), { number: 1 }, { populate: ["buyer", "lines.product.shelves"] as never }),
+          ).toMatchObject({ state: "paid", tenantId: tenant, buyer: { emailAddress: "same@example.com" } });
+          const found = await later.findOneOrFail(of("Product"), { sku: "x" }, { populate: ["shelves"] as never });
+          expect(found.shelves.getItems()).toMatchObject([{ slug: "all" }]);
+          found.shelves.removeAll();
+          found.category = null;
+          await later.flush();
+          // References that are emptied, by the database, without the tenant.
+          await later.nativeDelete(of("Category"), { slug: "all" });
+          await later.nativeDelete(of("Carrier"), { name: "post" });
+          expect(await orm.em.fork().find(of("Category"), {})).toMatchObject([
+            { parent: null, tenantId: tenant },
+          ]);
+          expect(await orm.em.fork().find(of("Shipment"), {})).toMatchObject([
+            { carrier: null, tenantId: tenant },
+          ]);
+          expect(await orm.em.fork().findOneOrFail(of("Tag"), 1)).toMatchObject({ name: "sold" });
+        });
+      }
+    } finally {
+      // The pool is the guard's to end.
+      await pw.close();
+    }
   });
 });
