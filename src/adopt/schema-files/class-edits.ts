@@ -23,8 +23,7 @@ export function removeDecorator({ edits, text }: DrizzleFile, place: Place): voi
     end !== -1 &&
     text.slice(place.end, end).trim() === "";
   if (isAlone) edits.replace(start, end + 1, "");
-  else
-    edits.replace(place.start, /\s/.test(text[place.end] ?? "") ? place.end + 1 : place.end, "");
+  else edits.replace(place.start, /\s/.test(text[place.end] ?? "") ? place.end + 1 : place.end, "");
 }
 
 /** The end of a line behind an offset, where nothing but a comment is left on it. */

@@ -50,7 +50,11 @@ export function decoratedClasses(
       if (member.type !== "ClassProperty" && member.type !== "ClassAccessorProperty") return [];
       if (member.static === true || member.key.type !== "Identifier" || member.computed) return [];
       return [
-        { name: member.key.name, decorators: decorators(member.decorators), place: placeOf(member) },
+        {
+          name: member.key.name,
+          decorators: decorators(member.decorators),
+          place: placeOf(member),
+        },
       ];
     });
     const starts = [statement, node, ...(node.decorators ?? [])].map((one) => placeOf(one).start);
@@ -59,7 +63,12 @@ export function decoratedClasses(
       {
         file,
         name: node.id.name,
-        superClass: node.superClass?.type === "Identifier" ? node.superClass.name : node.superClass ? "" : undefined,
+        superClass:
+          node.superClass?.type === "Identifier"
+            ? node.superClass.name
+            : node.superClass
+              ? ""
+              : undefined,
         decorators: decorators(node.decorators),
         members,
         place: own,

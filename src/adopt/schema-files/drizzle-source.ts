@@ -108,7 +108,11 @@ export async function parser(): Promise<(path: string, content: string) => Progr
   return (path, content) =>
     parse(content, {
       sourceType: "module",
-      plugins: ["typescript", "decorators-legacy", ...(path.endsWith("x") ? (["jsx"] as const) : [])],
+      plugins: [
+        "typescript",
+        "decorators-legacy",
+        ...(path.endsWith("x") ? (["jsx"] as const) : []),
+      ],
     }).program;
 }
 

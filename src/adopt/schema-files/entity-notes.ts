@@ -79,17 +79,4 @@ function uniqueIndexes({ table, tenant }: TenantTable): [string, readonly string
 const foreignKeys = ({ table, tenant }: TenantTable): ForeignKey[] =>
   table.foreignKeys.filter(({ columns }) => columns.length > 1 && columns.includes(tenant.name));
 
-// No ORM can say which columns are emptied, so what it would make of the entity alone refuses the delete.
-function listedColumns(adopted: TenantTable): string[] {
-  return foreignKeys(adopted).flatMap(({ name, onDelete, onDeleteColumns }) =>
-    onDeleteColumns.length === 0
-      ? []
-      : [
-          `ON DELETE ${onDelete.toUpperCase()} of ${name} touches ${onDeleteColumns.join(", ")} alone, which only the migration can say.`,
-        ],
-  );
-}
-
 const text = (value: Column["name"]) => JSON.stringify(value);
-const properties = (columns: readonly string[]) =>
-  columns.map((column) => text(camelCase(column))).join(", ");

@@ -17,19 +17,31 @@ export class MikroEntityEdits {
   readonly #seen = new Set<string>();
   readonly #tenant: string;
 
-  constructor(entity: MikroEntity, adopted: TenantTable, form: MikroForm, say: (note: SchemaNote) => void) {
+  constructor(
+    entity: MikroEntity,
+    adopted: TenantTable,
+    form: MikroForm,
+    say: (note: SchemaNote) => void,
+  ) {
     this.#entity = entity;
     this.#adopted = adopted;
     this.#form = form;
     this.#say = say;
     const known = entity.properties.find((one) => this.#columnsOf(one)[0] === adopted.tenant.name);
     this.#tenant =
-      known?.property ?? newProperty(adopted.tenant.name, entity.properties.map(({ property }) => property));
+      known?.property ??
+      newProperty(
+        adopted.tenant.name,
+        entity.properties.map(({ property }) => property),
+      );
   }
 
   write(): void {
     if (this.#entity.isPartial) {
-      this.#note(this.#entity.place, "Some of what it declares is written elsewhere, and was not looked at.");
+      this.#note(
+        this.#entity.place,
+        "Some of what it declares is written elsewhere, and was not looked at.",
+      );
     }
     this.#tenantColumn();
     for (const key of this.#entity.keys) this.#key(key);
@@ -83,11 +95,19 @@ export class MikroEntityEdits {
     }
     const { text } = this.#entity.file;
     const code = text.slice(known.place.start, known.place.end);
-    if (tenant.default !== null && code.includes(tenant.default) && !code.includes("nullable")) return;
-    this.#note(known.place, `Have ${known.property} be not nullable, with defaultRaw: ${quote(tenant.default ?? "")}.`);
+    if (tenant.default !== null && code.includes(tenant.default) && !code.includes("nullable"))
+      return;
+    this.#note(
+      known.place,
+      `Have ${known.property} be not nullable, with defaultRaw: ${quote(tenant.default ?? "")}.`,
+    );
   }
 
-  #indexOf(name: string | undefined, properties: readonly string[], isUnique: boolean): Index | undefined {
+  #indexOf(
+    name: string | undefined,
+    properties: readonly string[],
+    isUnique: boolean,
+  ): Index | undefined {
     const columns = properties.flatMap((one) => {
       const known = this.#entity.properties.find(({ property }) => property === one);
       if (known) return this.#columnsOf(known);
@@ -121,7 +141,10 @@ export class MikroEntityEdits {
     if (!this.#declare(index, [])) return;
     if (property.options) {
       // A relation to one other is unique unless it is said that it is not.
-      if (property.unique === "implied" || /OneToOne|1:1/.test(this.#entity.file.text.slice(property.place.start, property.place.end)))
+      if (
+        property.unique === "implied" ||
+        /OneToOne|1:1/.test(this.#entity.file.text.slice(property.place.start, property.place.end))
+      )
         this.#edit(property.options).set("unique", "false");
       else this.#edit(property.options).remove("unique");
     } else if (property.unique === "written" && property.call) {
@@ -139,11 +162,15 @@ export class MikroEntityEdits {
       if (named === undefined || !this.#isTenants(named) || key.isInherited) return;
       this.#seen.add(named.name);
       const written = propertyOf(key.options.object, "expression");
-      if (stringOf(written) !== named.definition) this.#edit(key.options).set("expression", quote(named.definition));
+      if (stringOf(written) !== named.definition)
+        this.#edit(key.options).set("expression", quote(named.definition));
       return;
     }
     if (key.properties === undefined) {
-      this.#note(key.place, "Its properties are not written out. Have it hold the tenant's as the database does.");
+      this.#note(
+        key.place,
+        "Its properties are not written out. Have it hold the tenant's as the database does.",
+      );
       if (named) this.#seen.add(named.name);
       return;
     }
@@ -195,7 +222,10 @@ export class MikroEntityEdits {
     const isWritten = isPlain(index) || options.length > 0;
     const properties = this.#propertiesOf(index);
     if (isWritten && properties === undefined) {
-      this.#note(this.#entity.place, `Have ${index.name} be of ${columnsOf(index)?.join(", ") ?? index.definition}.`);
+      this.#note(
+        this.#entity.place,
+        `Have ${index.name} be of ${columnsOf(index)?.join(", ") ?? index.definition}.`,
+      );
       return false;
     }
     this.#form.addKey({ index, properties: isWritten ? properties : undefined, options });

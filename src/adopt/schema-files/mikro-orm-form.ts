@@ -24,10 +24,15 @@ export interface MikroForm {
 }
 
 export function mikroFormOf(entity: MikroEntity): MikroForm {
-  return "body" in entity.form ? new ClassForm(entity, entity.form) : new DefinitionForm(entity, entity.form);
+  return "body" in entity.form
+    ? new ClassForm(entity, entity.form)
+    : new DefinitionForm(entity, entity.form);
 }
 
-function keyOptions({ quote }: MikroEntity["file"], { index, properties, options }: NewMikroKey): string {
+function keyOptions(
+  { quote }: MikroEntity["file"],
+  { index, properties, options }: NewMikroKey,
+): string {
   const parts = [
     `name: ${quote(index.name)}`,
     properties
@@ -38,7 +43,10 @@ function keyOptions({ quote }: MikroEntity["file"], { index, properties, options
   return `{ ${parts.join(", ")} }`;
 }
 
-function columnOptions({ quote }: MikroEntity["file"], { type, name, default: value }: Column): string[] {
+function columnOptions(
+  { quote }: MikroEntity["file"],
+  { type, name, default: value }: Column,
+): string[] {
   return [
     ...(type === "uuid" || type === "text"
       ? [`type: ${quote(type)}`]
@@ -63,7 +71,9 @@ class ClassForm implements MikroForm {
     const options = columnOptions(this.#entity.file, column).join(", ");
     const last = this.#class.members.findLast(({ decorators }) => decorators.length > 0);
     const end = lineEnd(text);
-    const indent = last ? indentAt(text, last.place.start) : `${indentAt(text, this.#class.place.start)}  `;
+    const indent = last
+      ? indentAt(text, last.place.start)
+      : `${indentAt(text, this.#class.place.start)}  `;
     const isTyped = !/\.[cm]?jsx?$/.test(path);
     const code = [
       `@${this.#of("Property")}({ ${options} })`,
@@ -90,7 +100,9 @@ class ClassForm implements MikroForm {
   // A property that may be left out where an entity is made: the database has its value.
   #opt(): string {
     const local = this.#entity.imports.typeName("@mikro-orm/core", "Opt");
-    return local === undefined ? `string & import(${this.#entity.file.quote("@mikro-orm/core")}).Opt` : `string & ${local}`;
+    return local === undefined
+      ? `string & import(${this.#entity.file.quote("@mikro-orm/core")}).Opt`
+      : `string & ${local}`;
   }
 
   #of(name: string): string {
@@ -118,7 +130,9 @@ class DefinitionForm implements MikroForm {
         ? `{ ${columnOptions(file, column).join(", ")} }`
         : [
             `${builder}.${column.type === "uuid" || column.type === "text" ? column.type : "string"}()`,
-            column.type === "uuid" || column.type === "text" ? "" : `.columnType(${quote(column.type)})`,
+            column.type === "uuid" || column.type === "text"
+              ? ""
+              : `.columnType(${quote(column.type)})`,
             `.fieldName(${quote(column.name)})`,
             column.default === null ? "" : `.defaultRaw(${quote(column.default)})`,
           ].join("");

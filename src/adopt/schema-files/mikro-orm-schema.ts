@@ -13,7 +13,10 @@ export function mikroSchemaFile(
   isTyped: boolean,
 ): string {
   const lines = (some: readonly TenantTable[]) =>
-    some.map(({ table, tenant }) => `  ${JSON.stringify(`${table.schema}.${table.name}`)}: ${JSON.stringify(tenant.name)},`);
+    some.map(
+      ({ table, tenant }) =>
+        `  ${JSON.stringify(`${table.schema}.${table.name}`)}: ${JSON.stringify(tenant.name)},`,
+    );
   const typed = (code: string) => (isTyped ? code : "");
   return `${[
     "// What MikroORM's diff has to know of tenancy. Both go into the configuration:",

@@ -1,4 +1,9 @@
-import { decoratedClasses, type DecoratedClass, type Decorator, type Member } from "./decorated-class.js";
+import {
+  decoratedClasses,
+  type DecoratedClass,
+  type Decorator,
+  type Member,
+} from "./decorated-class.js";
 import { DrizzleImports } from "./drizzle-imports.js";
 import type { DrizzleFile } from "./drizzle-source.js";
 import { snakeCase } from "./entity-names.js";
@@ -108,14 +113,21 @@ export function readMikroOrm(
 
 type Say = (place: Place, object: string, text: string) => void;
 
-const UNNAMED = "The table's name is not written out, so it is not known which it is. Edit it by hand.";
+const UNNAMED =
+  "The table's name is not written out, so it is not known which it is. Edit it by hand.";
 
 /** The table that options name; nothing where a name is not written out. */
 function tableOf(options: Expression | undefined, name: string) {
-  const nodes = [propertyOf(options, "tableName") ?? propertyOf(options, "collection"), propertyOf(options, "schema")];
+  const nodes = [
+    propertyOf(options, "tableName") ?? propertyOf(options, "collection"),
+    propertyOf(options, "schema"),
+  ];
   const [table, schema] = nodes.map(stringOf);
   if ((nodes[0] && table === undefined) || (nodes[1] && schema === undefined)) return undefined;
-  return { tables: table === undefined ? [snakeCase(name), name, name.toLowerCase()] : [table], schema };
+  return {
+    tables: table === undefined ? [snakeCase(name), name, name.toLowerCase()] : [table],
+    schema,
+  };
 }
 
 function classEntity(
@@ -152,7 +164,9 @@ function classEntity(
       if (property) properties.push(property);
       const join = member.decorators.find(({ name }) => name === "ManyToMany");
       if (join) joinTables.push(joinTableOf(join.arguments, table.tables, member.name));
-      keys.push(...member.decorators.flatMap((key) => keyOfDecorator(key, member.name, one !== node) ?? []));
+      keys.push(
+        ...member.decorators.flatMap((key) => keyOfDecorator(key, member.name, one !== node) ?? []),
+      );
     }
   }
   return {
@@ -170,7 +184,9 @@ function classEntity(
 }
 
 const joinTableOf = (args: readonly Expression[], tables: readonly string[], property: string) => {
-  const name = args.map((one) => stringOf(propertyOf(one, "pivotTable"))).find((one) => one !== undefined);
+  const name = args
+    .map((one) => stringOf(propertyOf(one, "pivotTable")))
+    .find((one) => one !== undefined);
   return name === undefined ? tables.map((table) => `${table}_${snakeCase(property)}`) : [name];
 };
 
@@ -182,7 +198,10 @@ function propertyOfMember(member: Member, isInherited: boolean): MikroProperty |
   const options = optionsOf(decorator);
   const isOther =
     propertyOf(options.object, "mappedBy") !== undefined ||
-    (decorator.name === "OneToOne" && decorator.arguments.length > 1 && decorator.arguments[1]!.type === "ArrowFunctionExpression" && propertyOf(options.object, "owner") === undefined);
+    (decorator.name === "OneToOne" &&
+      decorator.arguments.length > 1 &&
+      decorator.arguments[1]!.type === "ArrowFunctionExpression" &&
+      propertyOf(options.object, "owner") === undefined);
   if (isOther) return undefined;
   const isRelation = /^(?:Many|One)ToOne$/.test(decorator.name);
   return {
@@ -208,7 +227,10 @@ function columnsIn(object: Expression | undefined): string[] {
     : [];
 }
 
-function uniqueIn(object: Expression | undefined, isImplied: boolean): Pick<MikroProperty, "unique" | "uniqueName"> {
+function uniqueIn(
+  object: Expression | undefined,
+  isImplied: boolean,
+): Pick<MikroProperty, "unique" | "uniqueName"> {
   const node = propertyOf(object, "unique");
   const isOff = node?.type === "BooleanLiteral" && !node.value;
   return {
@@ -223,7 +245,13 @@ function keyOfDecorator(
   isInherited: boolean,
 ): MikroKey | undefined {
   if (decorator.name !== "Index" && decorator.name !== "Unique") return undefined;
-  return keyIn(optionsOf(decorator), decorator.place, decorator.name === "Unique", member, isInherited);
+  return keyIn(
+    optionsOf(decorator),
+    decorator.place,
+    decorator.name === "Unique",
+    member,
+    isInherited,
+  );
 }
 
 function keyIn(
@@ -257,14 +285,21 @@ function keyIn(
   };
 }
 
-function definitions(file: DrizzleFile, imports: DrizzleImports): [string, Expression | undefined][] {
+function definitions(
+  file: DrizzleFile,
+  imports: DrizzleImports,
+): [string, Expression | undefined][] {
   return file.program.body.flatMap((statement) => {
     const declaration =
       statement.type === "ExportNamedDeclaration" ? statement.declaration : statement;
     if (declaration?.type !== "VariableDeclaration") return [];
     return declaration.declarations.flatMap(({ id, init }): [string, Expression | undefined][] => {
       const node = init && bare(init);
-      if (id.type !== "Identifier" || (node?.type !== "NewExpression" && node?.type !== "CallExpression")) return [];
+      if (
+        id.type !== "Identifier" ||
+        (node?.type !== "NewExpression" && node?.type !== "CallExpression")
+      )
+        return [];
       const name = imports.imported(CORE, node.callee as Expression);
       if (name !== (node.type === "NewExpression" ? "EntitySchema" : "defineEntity")) return [];
       return [[id.name, node.arguments[0] as Expression | undefined]];
@@ -281,7 +316,11 @@ function definedEntity(
 ): MikroEntity | undefined {
   const object = given && bare(given);
   if (object?.type !== "ObjectExpression") {
-    say(given ? placeOf(given) : { start: 0, end: 0 }, variable, "The entity's options are not written out in their place. Edit it by hand.");
+    say(
+      given ? placeOf(given) : { start: 0, end: 0 },
+      variable,
+      "The entity's options are not written out in their place. Edit it by hand.",
+    );
     return undefined;
   }
   const classNode = propertyOf(object, "class");
@@ -298,10 +337,17 @@ function definedEntity(
   const parameter = node?.type === "ArrowFunctionExpression" ? node.params[0] : undefined;
   const entries = (properties?.properties ?? []).flatMap((one): [string, Expression][] => {
     const key = one.type === "ObjectProperty" ? keyOf(one) : undefined;
-    return key === undefined || one.type !== "ObjectProperty" ? [] : [[key, bare(one.value as Expression)]];
+    return key === undefined || one.type !== "ObjectProperty"
+      ? []
+      : [[key, bare(one.value as Expression)]];
   });
   const isChained = entries.some(([, value]) => value.type === "CallExpression");
-  const builder = parameter?.type === "Identifier" ? parameter.name : isChained ? builderOf(entries, file.text) : undefined;
+  const builder =
+    parameter?.type === "Identifier"
+      ? parameter.name
+      : isChained
+        ? builderOf(entries, file.text)
+        : undefined;
   return {
     file,
     imports,
@@ -309,14 +355,26 @@ function definedEntity(
     ...table,
     place: placeOf(object),
     form: { object, properties, builder },
-    properties: entries.flatMap(([property, value]) => definedProperty(file, property, value) ?? []),
-    joinTables: entries.flatMap(([property, value]) => definedJoinTable(file, table.tables, property, value)),
+    properties: entries.flatMap(
+      ([property, value]) => definedProperty(file, property, value) ?? [],
+    ),
+    joinTables: entries.flatMap(([property, value]) =>
+      definedJoinTable(file, table.tables, property, value),
+    ),
     keys: (["uniques", "indexes"] as const).flatMap((key) => {
       const keys = propertyOf(object, key);
       if (keys?.type !== "ArrayExpression") return [];
       return keys.elements.flatMap((one) =>
         one?.type === "ObjectExpression"
-          ? [keyIn({ object: one, inside: undefined, behind: undefined }, placeOf(one), key === "uniques", undefined, false)]
+          ? [
+              keyIn(
+                { object: one, inside: undefined, behind: undefined },
+                placeOf(one),
+                key === "uniques",
+                undefined,
+                false,
+              ),
+            ]
           : [],
       );
     }),
@@ -330,7 +388,8 @@ function definedEntity(
 function builderOf(entries: readonly [string, Expression][], text: string): string | undefined {
   for (const [, value] of entries) {
     const callee = callChain(value, text)?.callee;
-    if (callee?.type === "MemberExpression" && callee.object.type === "Identifier") return callee.object.name;
+    if (callee?.type === "MemberExpression" && callee.object.type === "Identifier")
+      return callee.object.name;
   }
   return undefined;
 }
@@ -350,7 +409,9 @@ function definedProperty(
     const given = unique?.arguments[0];
     return {
       property,
-      columns: [stringOf(find("fieldName", "joinColumn", "name")?.arguments[0])].flatMap((one) => one ?? []),
+      columns: [stringOf(find("fieldName", "joinColumn", "name")?.arguments[0])].flatMap(
+        (one) => one ?? [],
+      ),
       isRelation: /^(?:many|one)ToOne$/.test(kind),
       unique: unique ? "written" : kind === "oneToOne" ? "implied" : "no",
       uniqueName: stringOf(given),
@@ -386,5 +447,7 @@ function definedJoinTable(
     const name = stringOf(chain.calls.find((one) => one.name === "pivotTable")?.arguments[0]);
     return [name === undefined ? tables.map((table) => `${table}_${snakeCase(property)}`) : [name]];
   }
-  return stringOf(propertyOf(value, "kind")) === "m:n" ? [joinTableOf([value], tables, property)] : [];
+  return stringOf(propertyOf(value, "kind")) === "m:n"
+    ? [joinTableOf([value], tables, property)]
+    : [];
 }

@@ -89,7 +89,11 @@ export async function editMikroOrmSchema(
   return { files: changed, notes };
 }
 
-function twice(entity: MikroEntity, { table }: TenantTable, others: readonly MikroEntity[]): SchemaNote {
+function twice(
+  entity: MikroEntity,
+  { table }: TenantTable,
+  others: readonly MikroEntity[],
+): SchemaNote {
   return {
     path: entity.file.path,
     line: lineAt(entity.file.text, entity.place.start),

@@ -52,7 +52,8 @@ export class OptionEdits {
     for (const { key, node } of kept) {
       if (key === undefined || !added.has(key) || node.type !== "ObjectProperty") continue;
       const value = placeOf(node.value);
-      if (text.slice(value.start, value.end) !== added.get(key)) edits.replace(value.start, value.end, added.get(key)!);
+      if (text.slice(value.start, value.end) !== added.get(key))
+        edits.replace(value.start, value.end, added.get(key)!);
       added.delete(key);
     }
     const gone = properties.filter((one) => !kept.includes(one));
@@ -60,7 +61,8 @@ export class OptionEdits {
     const [first, ...others] = gone;
     if (first && news.length > 0) {
       edits.replace(first.place.start, first.place.end, news.join(", "));
-      for (const { place } of others) removeFromList(this.#file, placeOf(object), place, properties);
+      for (const { place } of others)
+        removeFromList(this.#file, placeOf(object), place, properties);
       return;
     }
     if (gone.length > 0 && kept.length === 0 && inside !== undefined) {
@@ -88,7 +90,12 @@ export function removeFromList(
   const hasComma = text[comma] === ",";
   const lineStart = text.lastIndexOf("\n", item.start - 1) + 1;
   const lineFeed = text.indexOf("\n", item.end);
-  const ownLine = lineStart > list.start && lineFeed !== -1 && lineFeed < list.end && text.slice(lineStart, item.start).trim() === "" && /^,?[ \t]*(?:\/\/.*)?\r?$/.test(text.slice(item.end, lineFeed));
+  const ownLine =
+    lineStart > list.start &&
+    lineFeed !== -1 &&
+    lineFeed < list.end &&
+    text.slice(lineStart, item.start).trim() === "" &&
+    /^,?[ \t]*(?:\/\/.*)?\r?$/.test(text.slice(item.end, lineFeed));
   if (ownLine) {
     edits.replace(lineStart, lineFeed + 1, "");
     return;

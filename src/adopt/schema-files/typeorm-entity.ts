@@ -29,7 +29,10 @@ export interface TypeormContext {
     name: string | undefined,
   ) => { readonly entity: TypeormEntity; readonly adopted: TenantTable | undefined } | undefined;
   /** The tenant table that a join table is, by the names it may have. */
-  readonly tableNamed: (names: readonly string[], schema: string | undefined) => TenantTable | undefined;
+  readonly tableNamed: (
+    names: readonly string[],
+    schema: string | undefined,
+  ) => TenantTable | undefined;
   readonly note: (note: SchemaNote) => void;
 }
 
@@ -43,7 +46,12 @@ export class TypeormEntityEdits {
   readonly #seen = new Set<string>();
   readonly #tenant: string;
 
-  constructor(entity: TypeormEntity, adopted: TenantTable, form: TypeormForm, context: TypeormContext) {
+  constructor(
+    entity: TypeormEntity,
+    adopted: TenantTable,
+    form: TypeormForm,
+    context: TypeormContext,
+  ) {
     this.#entity = entity;
     this.#adopted = adopted;
     this.#form = form;
@@ -53,7 +61,10 @@ export class TypeormEntityEdits {
 
   write(): void {
     if (this.#entity.isPartial) {
-      this.#note(this.#entity.place, "Some of what it declares is written elsewhere, and was not looked at.");
+      this.#note(
+        this.#entity.place,
+        "Some of what it declares is written elsewhere, and was not looked at.",
+      );
     }
     this.#tenantColumn();
     for (const key of this.#entity.keys) this.#key(key);
@@ -62,7 +73,8 @@ export class TypeormEntityEdits {
       const index = this.#indexOf(undefined, [column.property], true);
       if (index === undefined) continue;
       if (column.isInherited) this.#inherited(column.place, index);
-      else if (this.#declare(index, [column.property], "")) this.#edit(column.options).remove("unique");
+      else if (this.#declare(index, [column.property], ""))
+        this.#edit(column.options).remove("unique");
     }
     for (const relation of this.#entity.relations) this.#relation(relation);
     this.#newKeys();
@@ -72,7 +84,12 @@ export class TypeormEntityEdits {
 
   #note(place: Place, text: string): void {
     const { file, name } = this.#entity;
-    this.#context.note({ path: file.path, line: lineAt(file.text, place.start), object: name, text });
+    this.#context.note({
+      path: file.path,
+      line: lineAt(file.text, place.start),
+      object: name,
+      text,
+    });
   }
 
   #edit(options: OptionsPlace): OptionEdits {
@@ -129,7 +146,9 @@ export class TypeormEntityEdits {
   /** The property that holds a column, or a relation that stands on it alone. */
   #propertyOf(column: string): string | undefined {
     if (column === this.#adopted.tenant.name) return this.#tenant;
-    const known = this.#entity.columns.find((one) => columnName(one, this.#adopted.table) === column);
+    const known = this.#entity.columns.find(
+      (one) => columnName(one, this.#adopted.table) === column,
+    );
     if (known) return known.property;
     return this.#entity.relations.find((relation) => {
       const names = this.#joinColumns(relation);
@@ -137,10 +156,17 @@ export class TypeormEntityEdits {
     })?.property;
   }
 
-  #indexOf(name: string | undefined, properties: readonly string[], isUnique: boolean): Index | undefined {
+  #indexOf(
+    name: string | undefined,
+    properties: readonly string[],
+    isUnique: boolean,
+  ): Index | undefined {
     const columns = properties.map((property) => this.#columnsOf(property));
     if (columns.includes(undefined)) return undefined;
-    const index = indexFor({ name: name ?? "", columns: (columns as string[][]).flat(), isUnique }, this.#adopted);
+    const index = indexFor(
+      { name: name ?? "", columns: (columns as string[][]).flat(), isUnique },
+      this.#adopted,
+    );
     return index && this.#isTenants(index) && !index.isPrimary ? index : undefined;
   }
 
@@ -165,7 +191,10 @@ export class TypeormEntityEdits {
     const named = table.indexes.find(({ name }) => name === key.name);
     if (key.properties === undefined) {
       if (named === undefined || this.#isTenants(named))
-        this.#note(key.place, "Its columns are not written out. Have it hold the tenant's column as the database does.");
+        this.#note(
+          key.place,
+          "Its columns are not written out. Have it hold the tenant's column as the database does.",
+        );
       if (named) this.#seen.add(named.name);
       return;
     }
@@ -185,7 +214,10 @@ export class TypeormEntityEdits {
     this.#seen.add(index.name);
     const columns = columnsOf(index);
     if (columns === undefined) {
-      this.#note(key.place, `${index.name} has expressions, of which TypeORM knows nothing. Have it be synchronize: false.`);
+      this.#note(
+        key.place,
+        `${index.name} has expressions, of which TypeORM knows nothing. Have it be synchronize: false.`,
+      );
       return;
     }
     if (key.name === undefined) this.#form.nameKey(key, index.name);
@@ -198,7 +230,9 @@ export class TypeormEntityEdits {
     if (list === undefined) return;
     const parameter = key.list?.type === "ArrowFunctionExpression" ? key.list.params[0] : undefined;
     const code =
-      parameter?.type === "Identifier" ? `${parameter.name}.${this.#tenant}` : this.#quote(this.#tenant);
+      parameter?.type === "Identifier"
+        ? `${parameter.name}.${this.#tenant}`
+        : this.#quote(this.#tenant);
     const isFirst = columns[0] === this.#adopted.tenant.name;
     const { start, end } = placeOf(list);
     const [first] = list.elements;
@@ -249,7 +283,9 @@ export class TypeormEntityEdits {
   /** The columns a relation stands on, each with the property of the other entity that it holds. */
   #joinColumns(
     relation: TypeormRelation,
-  ): { name: string; referenced: string | undefined; given: TypeormJoinColumn | undefined }[] | undefined {
+  ):
+    | { name: string; referenced: string | undefined; given: TypeormJoinColumn | undefined }[]
+    | undefined {
     if (relation.kind === "many-to-many") return undefined;
     const { table, tenant } = this.#adopted;
     const target = this.#context.resolve(relation.targetName);
@@ -261,13 +297,20 @@ export class TypeormEntityEdits {
     const wanted: { given: TypeormJoinColumn | undefined; referenced: string | undefined }[] =
       isWhole && primary.length > 0
         ? primary
-            .filter((column) => columnName(column, target!.adopted?.table) !== target!.adopted?.tenant.name)
+            .filter(
+              (column) =>
+                columnName(column, target!.adopted?.table) !== target!.adopted?.tenant.name,
+            )
             .map(({ property }, at) => ({ given: written[at], referenced: property }))
         : written.map((given) => ({ given, referenced: given?.referenced }));
     const names = wanted.flatMap(({ given, referenced }) => {
       const usual = camelUnderscore(relation.property, referenced ?? "id");
-      const name = given?.name ?? [usual, snakeCase(usual), `${relation.property}_${referenced ?? "id"}`].find(has);
-      return name !== undefined && has(name) && name !== tenant.name ? [{ name, referenced, given }] : [];
+      const name =
+        given?.name ??
+        [usual, snakeCase(usual), `${relation.property}_${referenced ?? "id"}`].find(has);
+      return name !== undefined && has(name) && name !== tenant.name
+        ? [{ name, referenced, given }]
+        : [];
     });
     return names.length > 0 ? names : undefined;
   }
@@ -280,7 +323,10 @@ export class TypeormEntityEdits {
     const { table, tenant } = this.#adopted;
     const columns = this.#joinColumns(relation);
     if (columns === undefined) {
-      this.#note(relation.place, `It is not known which columns ${relation.property} stands on. Bring its foreign key in line by hand.`);
+      this.#note(
+        relation.place,
+        `It is not known which columns ${relation.property} stands on. Bring its foreign key in line by hand.`,
+      );
       return;
     }
     const target = this.#context.resolve(relation.targetName);
@@ -288,12 +334,20 @@ export class TypeormEntityEdits {
     const candidates = table.foreignKeys.filter(
       (key) =>
         key.columns.includes(tenant.name) &&
-        sameNames(key.columns.filter((one) => one !== tenant.name), names),
+        sameNames(
+          key.columns.filter((one) => one !== tenant.name),
+          names,
+        ),
     );
-    const key = candidates.find((one) => one.references.name === target?.adopted?.table.name) ?? candidates[0];
+    const key =
+      candidates.find((one) => one.references.name === target?.adopted?.table.name) ??
+      candidates[0];
     if (key === undefined || isOff(relation.options, "createForeignKeyConstraints")) return;
     if (relation.isInherited) {
-      this.#note(relation.place, `It is declared in a class that others may extend. Have ${key.name} be of ${key.columns.join(", ")} on ${this.#entity.name}.`);
+      this.#note(
+        relation.place,
+        `It is declared in a class that others may extend. Have ${key.name} be of ${key.columns.join(", ")} on ${this.#entity.name}.`,
+      );
       return;
     }
     this.#edit(relation.options).set("createForeignKeyConstraints", "false");
@@ -328,11 +382,17 @@ export class TypeormEntityEdits {
   /** Where the other's primary key now begins with the tenant, a relation has to say that it holds the rest of it. */
   #joinsOf(
     relation: TypeormRelation,
-    columns: readonly { name: string; referenced: string | undefined; given: TypeormJoinColumn | undefined }[],
+    columns: readonly {
+      name: string;
+      referenced: string | undefined;
+      given: TypeormJoinColumn | undefined;
+    }[],
     other: TenantTable | undefined,
   ): void {
     if (other === undefined || !isKeyed(other)) return;
-    const missing = columns.filter(({ given, referenced }) => given?.referenced === undefined && referenced !== undefined);
+    const missing = columns.filter(
+      ({ given, referenced }) => given?.referenced === undefined && referenced !== undefined,
+    );
     for (const { name, referenced, given } of missing) {
       if (given) {
         const edits = this.#edit(given.options);
@@ -341,7 +401,10 @@ export class TypeormEntityEdits {
       } else if (columns.length === 1) {
         this.#form.addJoinColumn(relation, name, referenced!);
       } else {
-        this.#note(relation.place, `Have ${relation.property} say of each join column which property it holds, the tenant's left out.`);
+        this.#note(
+          relation.place,
+          `Have ${relation.property} say of each join column which property it holds, the tenant's left out.`,
+        );
         return;
       }
     }
@@ -400,11 +463,19 @@ export class TypeormEntityEdits {
       (one) => one !== undefined && junction.columns.some((column) => column.name === one),
     );
     if (only === undefined || primary.length > 1 || name === undefined) {
-      this.#note(relation.place, `Have the join table of ${relation.property} say which columns of ${entity.name} it holds, the tenant's left out.`);
+      this.#note(
+        relation.place,
+        `Have the join table of ${relation.property} say which columns of ${entity.name} it holds, the tenant's left out.`,
+      );
       return;
     }
-    if (given[0]) this.#edit(given[0].options).set("referencedColumnName", this.#quote(only.property));
-    else edits.set(key, `{ name: ${this.#quote(name)}, referencedColumnName: ${this.#quote(only.property)} }`);
+    if (given[0])
+      this.#edit(given[0].options).set("referencedColumnName", this.#quote(only.property));
+    else
+      edits.set(
+        key,
+        `{ name: ${this.#quote(name)}, referencedColumnName: ${this.#quote(only.property)} }`,
+      );
   }
 }
 
@@ -422,18 +493,27 @@ export function tenantProperty(entity: TypeormEntity, { table, tenant }: TenantT
   return newProperty(tenant.name, taken);
 }
 
-function referencedProperty(entity: TypeormEntity, adopted: TenantTable | undefined, column: string): string {
+function referencedProperty(
+  entity: TypeormEntity,
+  adopted: TenantTable | undefined,
+  column: string,
+): string {
   if (column === adopted?.tenant.name) return tenantProperty(entity, adopted);
-  return entity.columns.find((one) => columnName(one, adopted?.table) === column)?.property ?? column;
+  return (
+    entity.columns.find((one) => columnName(one, adopted?.table) === column)?.property ?? column
+  );
 }
 
 // As TypeORM's own strategy names a join column.
 function camelUnderscore(first: string, second: string): string {
-  return `${first}_${second}`.replaceAll(/[_\s-](\w)/g, (_, letter: string) => letter.toUpperCase());
+  return `${first}_${second}`.replaceAll(/[_\s-](\w)/g, (_, letter: string) =>
+    letter.toUpperCase(),
+  );
 }
 
 function arrayBehind(node: Expression | undefined) {
-  if (node?.type !== "ArrowFunctionExpression" || node.body.type === "BlockStatement") return undefined;
+  if (node?.type !== "ArrowFunctionExpression" || node.body.type === "BlockStatement")
+    return undefined;
   const body = bare(node.body);
   return body.type === "ArrayExpression" ? body : undefined;
 }

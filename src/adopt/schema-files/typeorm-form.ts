@@ -39,14 +39,20 @@ export interface TypeormForm {
 }
 
 export function formOf(entity: TypeormEntity): TypeormForm {
-  return "body" in entity.form ? new ClassForm(entity, entity.form) : new SchemaForm(entity, entity.form);
+  return "body" in entity.form
+    ? new ClassForm(entity, entity.form)
+    : new SchemaForm(entity, entity.form);
 }
 
-function optionsFor({ quote }: TypeormEntity["file"], { name, onDelete, onUpdate, deferrable, deferred }: ForeignKey) {
+function optionsFor(
+  { quote }: TypeormEntity["file"],
+  { name, onDelete, onUpdate, deferrable, deferred }: ForeignKey,
+) {
   const parts = [`name: ${quote(name)}`];
   if (onDelete !== "no action") parts.push(`onDelete: ${quote(onDelete.toUpperCase())}`);
   if (onUpdate !== "no action") parts.push(`onUpdate: ${quote(onUpdate.toUpperCase())}`);
-  if (deferrable) parts.push(`deferrable: ${quote(deferred ? "INITIALLY DEFERRED" : "INITIALLY IMMEDIATE")}`);
+  if (deferrable)
+    parts.push(`deferrable: ${quote(deferred ? "INITIALLY DEFERRED" : "INITIALLY IMMEDIATE")}`);
   return parts;
 }
 
@@ -55,7 +61,8 @@ function typeOf({ type }: Column): { name: string; length: string | undefined } 
   return { name, length };
 }
 
-const typescriptType = ({ type }: Column) => (/^(?:integer|smallint)$/.test(type) ? "number" : "string");
+const typescriptType = ({ type }: Column) =>
+  /^(?:integer|smallint)$/.test(type) ? "number" : "string";
 
 class ClassForm implements TypeormForm {
   readonly canExempt = true;
@@ -80,7 +87,9 @@ class ClassForm implements TypeormForm {
     ];
     const last = this.#class.members.findLast(({ decorators }) => decorators.length > 0);
     const end = lineEnd(text);
-    const indent = last ? indentAt(text, last.place.start) : `${indentAt(text, this.#class.place.start)}  `;
+    const indent = last
+      ? indentAt(text, last.place.start)
+      : `${indentAt(text, this.#class.place.start)}  `;
     const isTyped = !/\.[cm]?jsx?$/.test(path);
     const code = [
       `@${decorator}(${quote(name)}, { ${options.join(", ")} })`,
@@ -166,7 +175,9 @@ class SchemaForm implements TypeormForm {
     const columns = propertyOf(this.#object, "columns");
     if (columns?.type !== "ObjectExpression") return;
     const last = columns.properties.at(-1);
-    addToList(file, placeOf(columns), last && placeOf(last), [`${property}: { ${options.join(", ")} }`]);
+    addToList(file, placeOf(columns), last && placeOf(last), [
+      `${property}: { ${options.join(", ")} }`,
+    ]);
   }
 
   addKey({ index, properties }: NewKey): void {
@@ -181,7 +192,11 @@ class SchemaForm implements TypeormForm {
   }
 
   exemptIndex(name: string): void {
-    this.#add("indices", [`name: ${this.#entity.file.quote(name)}`, "columns: []", "synchronize: false"]);
+    this.#add("indices", [
+      `name: ${this.#entity.file.quote(name)}`,
+      "columns: []",
+      "synchronize: false",
+    ]);
   }
 
   nameKey({ options }: TypeormKey, name: string): void {

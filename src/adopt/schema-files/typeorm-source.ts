@@ -1,4 +1,9 @@
-import { decoratedClasses, type DecoratedClass, type Decorator, type Member } from "./decorated-class.js";
+import {
+  decoratedClasses,
+  type DecoratedClass,
+  type Decorator,
+  type Member,
+} from "./decorated-class.js";
 import { DrizzleImports } from "./drizzle-imports.js";
 import type { DrizzleFile } from "./drizzle-source.js";
 import { snakeCase } from "./entity-names.js";
@@ -113,7 +118,8 @@ export function readTypeorm(
 
 type Say = (place: Place, object: string, text: string) => void;
 
-const UNNAMED = "The table's name is not written out, so it is not known which it is. Edit it by hand.";
+const UNNAMED =
+  "The table's name is not written out, so it is not known which it is. Edit it by hand.";
 
 function classEntity(
   node: DecoratedClass,
@@ -135,7 +141,9 @@ function classEntity(
   const { chain, isPartial } = ancestry(node, classes);
   const columns: TypeormColumn[] = [];
   const relations: TypeormRelation[] = [];
-  const keys: TypeormKey[] = node.decorators.flatMap((one) => keyOfDecorator(one, undefined, false) ?? []);
+  const keys: TypeormKey[] = node.decorators.flatMap(
+    (one) => keyOfDecorator(one, undefined, false) ?? [],
+  );
   for (const one of chain) {
     const isInherited = one !== node;
     for (const member of one.members) {
@@ -144,7 +152,9 @@ function classEntity(
       if (column) columns.push(column);
       const relation = relationOf(member, one.file.text, isInherited);
       if (relation) relations.push(relation);
-      keys.push(...member.decorators.flatMap((key) => keyOfDecorator(key, member.name, isInherited) ?? []));
+      keys.push(
+        ...member.decorators.flatMap((key) => keyOfDecorator(key, member.name, isInherited) ?? []),
+      );
     }
   }
   return {
@@ -189,7 +199,8 @@ const COLUMNS = [
 
 function columnOf(member: Member, isInherited: boolean): TypeormColumn | undefined {
   const decorator = member.decorators.find(({ name }) => COLUMNS.includes(name));
-  if (decorator === undefined || decorator.arguments[0]?.type === "ArrowFunctionExpression") return undefined;
+  if (decorator === undefined || decorator.arguments[0]?.type === "ArrowFunctionExpression")
+    return undefined;
   const options = optionsOf(decorator);
   return {
     property: member.name,
@@ -202,7 +213,11 @@ function columnOf(member: Member, isInherited: boolean): TypeormColumn | undefin
   };
 }
 
-function relationOf(member: Member, text: string, isInherited: boolean): TypeormRelation | undefined {
+function relationOf(
+  member: Member,
+  text: string,
+  isInherited: boolean,
+): TypeormRelation | undefined {
   const find = (name: string) => member.decorators.filter((one) => one.name === name);
   const [relation] = [...find("ManyToOne"), ...find("OneToOne"), ...find("ManyToMany")];
   const target = relation?.arguments[0];
@@ -220,7 +235,9 @@ function relationOf(member: Member, text: string, isInherited: boolean): Typeorm
     options: optionsOf(relation),
     joinColumns: joins.flatMap(({ arguments: [list], inside }) =>
       list?.type === "ArrayExpression"
-        ? objectsOf(list).map((object) => joinColumn({ object, inside: undefined, behind: undefined }))
+        ? objectsOf(list).map((object) =>
+            joinColumn({ object, inside: undefined, behind: undefined }),
+          )
         : [
             joinColumn({
               object: list?.type === "ObjectExpression" ? list : undefined,
@@ -317,7 +334,7 @@ function* constants(file: DrizzleFile): Generator<[string, Expression]> {
 function schemas(file: DrizzleFile, imports: DrizzleImports): [string, Expression | undefined][] {
   return [...constants(file)].flatMap(([name, init]): [string, Expression | undefined][] => {
     if (init.type !== "NewExpression") return [];
-    if (imports.imported(MODULES, init.callee as Expression) !== "EntitySchema") return [];
+    if (imports.imported(MODULES, init.callee) !== "EntitySchema") return [];
     return [[name, init.arguments[0] as Expression | undefined]];
   });
 }
@@ -331,12 +348,22 @@ function schemaEntity(
 ): TypeormEntity | undefined {
   const object = given && bare(given);
   if (object?.type !== "ObjectExpression") {
-    say(given ? placeOf(given) : { start: 0, end: 0 }, variable, "The schema's options are not written out in its place. Edit it by hand.");
+    say(
+      given ? placeOf(given) : { start: 0, end: 0 },
+      variable,
+      "The schema's options are not written out in its place. Edit it by hand.",
+    );
     return undefined;
   }
-  const [nameNode, tableNode, schemaNode] = ["name", "tableName", "schema"].map((key) => propertyOf(object, key));
+  const [nameNode, tableNode, schemaNode] = ["name", "tableName", "schema"].map((key) =>
+    propertyOf(object, key),
+  );
   const [name, table, schema] = [nameNode, tableNode, schemaNode].map(stringOf);
-  if (name === undefined || (tableNode && table === undefined) || (schemaNode && schema === undefined)) {
+  if (
+    name === undefined ||
+    (tableNode && table === undefined) ||
+    (schemaNode && schema === undefined)
+  ) {
     say(placeOf(object), variable, UNNAMED);
     return undefined;
   }
@@ -376,13 +403,15 @@ function schemaEntity(
 
 const isSpread = (node: Expression | undefined) =>
   node !== undefined &&
-  (node.type !== "ObjectExpression" || node.properties.some(({ type }) => type === "SpreadElement"));
+  (node.type !== "ObjectExpression" ||
+    node.properties.some(({ type }) => type === "SpreadElement"));
 
 function entriesOf(node: Expression | undefined): [string, Syntax<"ObjectExpression">][] {
   if (node?.type !== "ObjectExpression") return [];
   return node.properties.flatMap((property): [string, Syntax<"ObjectExpression">][] => {
     const key = property.type === "ObjectProperty" ? keyOf(property) : undefined;
-    const value = property.type === "ObjectProperty" ? bare(property.value as Expression) : undefined;
+    const value =
+      property.type === "ObjectProperty" ? bare(property.value as Expression) : undefined;
     return key !== undefined && value?.type === "ObjectExpression" ? [[key, value]] : [];
   });
 }
@@ -397,7 +426,12 @@ function schemaRelation(
   const joinNode = propertyOf(object, "joinColumn");
   const table = propertyOf(object, "joinTable");
   if (target === undefined) return undefined;
-  if (kind !== "many-to-one" && !(kind === "one-to-one" && joinNode) && !(kind === "many-to-many" && table)) return undefined;
+  if (
+    kind !== "many-to-one" &&
+    !(kind === "one-to-one" && joinNode) &&
+    !(kind === "many-to-many" && table)
+  )
+    return undefined;
   const place = placeOf(target);
   const objects = joinNode?.type === "ObjectExpression" ? [joinNode] : objectsOf(joinNode);
   return {
@@ -406,7 +440,9 @@ function schemaRelation(
     target: text.slice(place.start, place.end),
     targetName: nameOf(target),
     options: { object, inside: undefined, behind: undefined },
-    joinColumns: objects.map((one) => joinColumn({ object: one, inside: undefined, behind: undefined })),
+    joinColumns: objects.map((one) =>
+      joinColumn({ object: one, inside: undefined, behind: undefined }),
+    ),
     joinTable: table && {
       options: {
         object: table.type === "ObjectExpression" ? table : undefined,

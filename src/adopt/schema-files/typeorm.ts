@@ -47,7 +47,9 @@ export async function editTypeormSchema(
     },
     resolve: (name: string | undefined) => {
       const named = entities.filter((one) => one.name === name);
-      return named.length === 1 ? { entity: named[0]!, adopted: tableOf.get(named[0]!) } : undefined;
+      return named.length === 1
+        ? { entity: named[0]!, adopted: tableOf.get(named[0]!) }
+        : undefined;
     },
     note,
   };
@@ -88,7 +90,11 @@ export async function editTypeormSchema(
   return { files: changed, notes };
 }
 
-function twice(entity: TypeormEntity, { table }: TenantTable, others: readonly TypeormEntity[]): SchemaNote {
+function twice(
+  entity: TypeormEntity,
+  { table }: TenantTable,
+  others: readonly TypeormEntity[],
+): SchemaNote {
   return {
     path: entity.file.path,
     line: lineAt(entity.file.text, entity.place.start),

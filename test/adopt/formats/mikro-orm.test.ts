@@ -95,13 +95,14 @@ describeEngine("postgres", "a MikroORM application, adopted", () => {
       dbName: site.database.name,
       driverOptions: new PostgresDialect({ pool: guard.pool }),
     });
-    // oxlint-disable-next-line typescript/no-explicit-any -- entities loaded at run time
-    const of = (name: string) => orm.getMetadata().getByClassName(name as never).class as EntityName<any>;
+    const of = (name: string) =>
+      orm.getMetadata().getByClassName(name).class as EntityName;
     try {
       await pw.tenants.create({ id: TENANT, slug: "a", name: "A" });
       await pw.tenants.create({ id: OTHER, slug: "b", name: "B" });
       const id = randomUUID();
-      const upsert = (emailAddress: string) => orm.em.fork().upsert(of("User"), { id, emailAddress });
+      const upsert = (emailAddress: string) =>
+        orm.em.fork().upsert(of("User"), { id, emailAddress });
       await pw.run(TENANT, () => upsert("old@example.com"));
       expect(await pw.run(TENANT, () => upsert("new@example.com"))).toMatchObject({
         tenantId: TENANT,
@@ -136,9 +137,21 @@ describeEngine("postgres", "a MikroORM application, adopted", () => {
 
           const later = orm.em.fork();
           expect(
-            await later.findOneOrFail(of("Order"), { number: 1 }, { populate: ["buyer", "lines.product.shelves"] as never }),
-          ).toMatchObject({ state: "paid", tenantId: tenant, buyer: { emailAddress: "same@example.com" } });
-          const found = await later.findOneOrFail(of("Product"), { sku: "x" }, { populate: ["shelves"] as never });
+            await later.findOneOrFail(
+              of("Order"),
+              { number: 1 },
+              { populate: ["buyer", "lines.product.shelves"] as never },
+            ),
+          ).toMatchObject({
+            state: "paid",
+            tenantId: tenant,
+            buyer: { emailAddress: "same@example.com" },
+          });
+          const found = await later.findOneOrFail(
+            of("Product"),
+            { sku: "x" },
+            { populate: ["shelves"] as never },
+          );
           expect(found.shelves.getItems()).toMatchObject([{ slug: "all" }]);
           found.shelves.removeAll();
           found.category = null;

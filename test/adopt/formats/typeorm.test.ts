@@ -107,7 +107,9 @@ describeEngine("postgres", "a TypeORM application, adopted", () => {
       const id = randomUUID();
       const save = (email: string) => of(User).save({ id, email });
       const upsert = (email: string) => of(User).upsert({ id, email }, ["id"]);
-      expect(await pw.run(TENANT, () => save("old@example.com"))).toMatchObject({ tenantId: TENANT });
+      expect(await pw.run(TENANT, () => save("old@example.com"))).toMatchObject({
+        tenantId: TENANT,
+      });
       await pw.run(TENANT, () => save("newer@example.com"));
       await pw.run(TENANT, () => upsert("new@example.com"));
       await expect(pw.run(OTHER, () => upsert("stolen@example.com"))).rejects.toMatchObject({
@@ -124,19 +126,29 @@ describeEngine("postgres", "a TypeORM application, adopted", () => {
           expect(await of(Tag).save({ ...tag, name: "sold" })).toMatchObject({ tenantId: tenant });
           const category = await of(Category).save({ slug: "all" });
           const child = await of(Category).save({ slug: "some", parent: category });
-          const product = await of(Product).save({ sku: "x", category: child, tags: [tag], shelves: [category] });
+          const product = await of(Product).save({
+            sku: "x",
+            category: child,
+            tags: [tag],
+            shelves: [category],
+          });
           const order = await of(Order).save({ number: 1, buyer: { id: buyer.id } });
           await of(OrderLine).save({ orderId: order.id, line: 1, order, product, tag });
           await of(Invoice).save({ order });
           expect(
             await of(Order).findOne({
               where: { number: 1 },
-              relations: { buyer: true, lines: { product: { tags: true, shelves: true }, tag: true } },
+              relations: {
+                buyer: true,
+                lines: { product: { tags: true, shelves: true }, tag: true },
+              },
             }),
           ).toMatchObject({
             tenantId: tenant,
             buyer: { email: "same@example.com" },
-            lines: [{ tag: { name: "sold" }, product: { tags: [{ id: 1 }], shelves: [{ slug: "all" }] } }],
+            lines: [
+              { tag: { name: "sold" }, product: { tags: [{ id: 1 }], shelves: [{ slug: "all" }] } },
+            ],
           });
           await of(Product).save({ id: product.id, category: null, tags: [] });
           // A reference that is emptied, by the database, without the tenant.
