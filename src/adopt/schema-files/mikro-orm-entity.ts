@@ -5,6 +5,7 @@ import type { MikroForm } from "./mikro-orm-form.js";
 import type { MikroEntity, MikroKey, MikroProperty } from "./mikro-orm-source.js";
 import { OptionEdits, type OptionsPlace } from "./option-edits.js";
 import { placeOf, propertyOf, stringOf, type Place } from "./syntax.js";
+import { addToType } from "./schema-type.js";
 import { lineAt, type SchemaNote } from "./text-edits.js";
 
 /** Brings one entity of MikroORM in line with the database. */
@@ -81,6 +82,9 @@ export class MikroEntityEdits {
     const known = this.#entity.properties.find(({ property }) => property === this.#tenant);
     if (known === undefined) {
       this.#form.addColumn(this.#tenant, tenant);
+      const { file, place, type } = this.#entity;
+      if (type !== undefined && !addToType(file, type, this.#tenant))
+        this.#note(place, `Add ${this.#tenant}?: string to ${type}.`);
       return;
     }
     const { quote } = this.#entity.file;

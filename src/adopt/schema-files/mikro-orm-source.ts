@@ -8,6 +8,7 @@ import { DrizzleImports } from "./drizzle-imports.js";
 import type { DrizzleFile } from "./drizzle-source.js";
 import { snakeCase } from "./entity-names.js";
 import { optionsOf, type OptionsPlace } from "./option-edits.js";
+import { schemaTypeOf } from "./schema-type.js";
 import {
   bare,
   callChain,
@@ -63,6 +64,8 @@ export interface MikroEntity {
   readonly schema: string | undefined;
   readonly place: Place;
   readonly form: DecoratedClass | MikroDefinition;
+  /** The type that a schema is of, where it is said. */
+  readonly type: string | undefined;
   readonly properties: readonly MikroProperty[];
   /** Join tables of its relations, or the names that they may have. */
   readonly joinTables: readonly (readonly string[])[];
@@ -105,7 +108,7 @@ export function readMikroOrm(
     return [
       ...own.flatMap((node) => classEntity(node, imports, classes, say) ?? []),
       ...definitions(file, imports).flatMap(
-        ([name, given]) => definedEntity(file, imports, name, given, say) ?? [],
+        ([name, given, type]) => definedEntity(file, imports, name, given, type, say) ?? [],
       ),
     ];
   });
@@ -176,6 +179,7 @@ function classEntity(
     ...table,
     place: node.place,
     form: node,
+    type: undefined,
     properties,
     joinTables,
     keys,
@@ -288,22 +292,26 @@ function keyIn(
 function definitions(
   file: DrizzleFile,
   imports: DrizzleImports,
-): [string, Expression | undefined][] {
+): [string, Expression | undefined, string | undefined][] {
   return file.program.body.flatMap((statement) => {
     const declaration =
       statement.type === "ExportNamedDeclaration" ? statement.declaration : statement;
     if (declaration?.type !== "VariableDeclaration") return [];
-    return declaration.declarations.flatMap(({ id, init }): [string, Expression | undefined][] => {
-      const node = init && bare(init);
-      if (
-        id.type !== "Identifier" ||
-        (node?.type !== "NewExpression" && node?.type !== "CallExpression")
-      )
-        return [];
-      const name = imports.imported(CORE, node.callee as Expression);
-      if (name !== (node.type === "NewExpression" ? "EntitySchema" : "defineEntity")) return [];
-      return [[id.name, node.arguments[0] as Expression | undefined]];
-    });
+    return declaration.declarations.flatMap(
+      ({ id, init }): [string, Expression | undefined, string | undefined][] => {
+        const node = init && bare(init);
+        if (
+          id.type !== "Identifier" ||
+          (node?.type !== "NewExpression" && node?.type !== "CallExpression")
+        )
+          return [];
+        const name = imports.imported(CORE, node.callee as Expression);
+        if (name !== (node.type === "NewExpression" ? "EntitySchema" : "defineEntity")) return [];
+        return [
+          [id.name, node.arguments[0] as Expression | undefined, schemaTypeOf(node, file.text)],
+        ];
+      },
+    );
   });
 }
 
@@ -312,6 +320,7 @@ function definedEntity(
   imports: DrizzleImports,
   variable: string,
   given: Expression | undefined,
+  type: string | undefined,
   say: Say,
 ): MikroEntity | undefined {
   const object = given && bare(given);
@@ -355,6 +364,7 @@ function definedEntity(
     ...table,
     place: placeOf(object),
     form: { object, properties, builder },
+    type,
     properties: entries.flatMap(
       ([property, value]) => definedProperty(file, property, value) ?? [],
     ),

@@ -12,6 +12,7 @@ import type { TypeormForm } from "./typeorm-form.js";
 import { columnName, newProperty, snakeCase } from "./entity-names.js";
 import { OptionEdits, type OptionsPlace } from "./option-edits.js";
 import { bare, placeOf, propertyOf, type Expression, type Place } from "./syntax.js";
+import { addToType } from "./schema-type.js";
 import { lineAt, type SchemaNote } from "./text-edits.js";
 import {
   joinColumnsOf,
@@ -110,6 +111,9 @@ export class TypeormEntityEdits {
     const value = tenant.default === null ? undefined : `() => ${this.#quote(tenant.default)}`;
     if (known === undefined) {
       this.#form.addColumn(this.#tenant, tenant, isPrimary, value);
+      const { file, place, type } = this.#entity;
+      if (type !== undefined && !addToType(file, type, this.#tenant))
+        this.#note(place, `Add ${this.#tenant}?: string to ${type}.`);
       return;
     }
     if (known.isInherited || (isPrimary && !known.isPrimary)) {

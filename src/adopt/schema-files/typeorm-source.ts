@@ -8,6 +8,7 @@ import { DrizzleImports } from "./drizzle-imports.js";
 import type { DrizzleFile } from "./drizzle-source.js";
 import { snakeCase } from "./entity-names.js";
 import { optionsOf, type OptionsPlace } from "./option-edits.js";
+import { schemaTypeOf } from "./schema-type.js";
 import {
   bare,
   keyOf,
@@ -85,6 +86,8 @@ export interface TypeormEntity {
   readonly schema: string | undefined;
   readonly place: Place;
   readonly form: DecoratedClass | Syntax<"ObjectExpression">;
+  /** The type that a schema is of, where it is said. */
+  readonly type: string | undefined;
   readonly columns: readonly TypeormColumn[];
   readonly relations: readonly TypeormRelation[];
   readonly keys: readonly TypeormKey[];
@@ -110,7 +113,7 @@ export function readTypeorm(
     return [
       ...own.flatMap((node) => classEntity(node, imports, classes, say) ?? []),
       ...schemas(file, imports).flatMap(
-        ([name, object]) => schemaEntity(file, imports, name, object, say) ?? [],
+        ([name, object, type]) => schemaEntity(file, imports, name, object, type, say) ?? [],
       ),
     ];
   });
@@ -165,6 +168,7 @@ function classEntity(
     schema: stringOf(schemaNode),
     place: node.place,
     form: node,
+    type: undefined,
     columns,
     relations,
     keys,
@@ -331,12 +335,17 @@ function* constants(file: DrizzleFile): Generator<[string, Expression]> {
   }
 }
 
-function schemas(file: DrizzleFile, imports: DrizzleImports): [string, Expression | undefined][] {
-  return [...constants(file)].flatMap(([name, init]): [string, Expression | undefined][] => {
-    if (init.type !== "NewExpression") return [];
-    if (imports.imported(MODULES, init.callee) !== "EntitySchema") return [];
-    return [[name, init.arguments[0] as Expression | undefined]];
-  });
+function schemas(
+  file: DrizzleFile,
+  imports: DrizzleImports,
+): [string, Expression | undefined, string | undefined][] {
+  return [...constants(file)].flatMap(
+    ([name, init]): [string, Expression | undefined, string | undefined][] => {
+      if (init.type !== "NewExpression") return [];
+      if (imports.imported(MODULES, init.callee) !== "EntitySchema") return [];
+      return [[name, init.arguments[0] as Expression | undefined, schemaTypeOf(init, file.text)]];
+    },
+  );
 }
 
 function schemaEntity(
@@ -344,6 +353,7 @@ function schemaEntity(
   imports: DrizzleImports,
   variable: string,
   given: Expression | undefined,
+  type: string | undefined,
   say: Say,
 ): TypeormEntity | undefined {
   const object = given && bare(given);
@@ -375,6 +385,7 @@ function schemaEntity(
     schema,
     place: placeOf(object),
     form: object,
+    type,
     columns: entriesOf(propertyOf(object, "columns")).map(([property, column]) => {
       const options = { object: column, inside: undefined, behind: undefined };
       return {

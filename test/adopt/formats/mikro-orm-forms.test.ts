@@ -120,7 +120,9 @@ describeEngine("postgres", "an entity of MikroORM, however it is written", () =>
     expect(edited).toContain(
       'tenantId: p.uuid().fieldName("tenant_id").defaultRaw("partywall.tenant_uuid()")',
     );
-    expect(edited).toContain('{ name: "customers_email", properties: ["tenantId", "emailAddress"] }');
+    expect(edited).toContain(
+      '{ name: "customers_email", properties: ["tenantId", "emailAddress"] }',
+    );
     expect(edited).toContain('indexes: [{ properties: "area" }]');
     expect(notes).toEqual([]);
   });
@@ -152,7 +154,9 @@ describeEngine("postgres", "an entity of MikroORM, however it is written", () =>
     const { edited, notes } = await edit(
       `import { Base } from "./base.js";\n${IMPORT}@Entity() export class AppNotes extends Base { @Property({ unique: true }) body!: string; }`,
     );
-    expect(edited).toContain('@Unique({ name: "app_notes_body", properties: ["tenantId", "body"] })');
+    expect(edited).toContain(
+      '@Unique({ name: "app_notes_body", properties: ["tenantId", "body"] })',
+    );
     expect(edited).toContain("@Property() body!: string;");
     expect(notes.map(({ text }) => text)).toEqual([
       expect.stringContaining("written elsewhere"),

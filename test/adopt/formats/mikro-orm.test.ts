@@ -95,8 +95,7 @@ describeEngine("postgres", "a MikroORM application, adopted", () => {
       dbName: site.database.name,
       driverOptions: new PostgresDialect({ pool: guard.pool }),
     });
-    const of = (name: string) =>
-      orm.getMetadata().getByClassName(name).class as EntityName;
+    const of = (name: string) => orm.getMetadata().getByClassName(name).class as EntityName;
     try {
       await pw.tenants.create({ id: TENANT, slug: "a", name: "A" });
       await pw.tenants.create({ id: OTHER, slug: "b", name: "B" });

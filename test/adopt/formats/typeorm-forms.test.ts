@@ -81,10 +81,9 @@ describeEngine("postgres", "an entity of TypeORM, however it is written", () => 
       [{ path: "a.ts", content: `${IMPORT}@Entity("orders") export class O { ${ID} }` }],
       database,
     );
-    expect(notes.filter(({ text }) => text.startsWith("No entity")).map(({ object }) => object)).toEqual([
-      "app_notes",
-      "customers",
-    ]);
+    expect(
+      notes.filter(({ text }) => text.startsWith("No entity")).map(({ object }) => object),
+    ).toEqual(["app_notes", "customers"]);
   });
 
   test("decorators of other packages, and classes that are no entities, are left alone", async () => {
@@ -156,6 +155,16 @@ describeEngine("postgres", "an entity of TypeORM, however it is written", () => 
       '@ForeignKey("Customer", ["tenantId", "customer"], ["tenantId", "id"], { name: "orders_customer" })',
     );
     expect(edited).toContain("  tenantId;\n");
+  });
+
+  test("the type that a schema is of, where it is in the file; otherwise noted", async () => {
+    const schema = (type: string) =>
+      `export const C = new EntitySchema<${type}>({ name: "C", tableName: "customers", columns: { id: { type: "uuid", primary: true } } });\n`;
+    const { edited, notes } = await edit(`${IMPORT}type C = { id: string };\n${schema("C")}`);
+    expect(edited).toContain("type C = { id: string; readonly tenantId?: string; };");
+    expect(notes.some(({ text }) => text.startsWith("Add tenantId"))).toBe(false);
+    const other = await edit(`${IMPORT}${schema("Elsewhere")}`);
+    expect(other.notes.map(({ text }) => text)).toContain("Add tenantId?: string to Elsewhere.");
   });
 
   test("a property that is called as the tenant's would be", async () => {
