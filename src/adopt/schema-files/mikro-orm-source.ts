@@ -320,7 +320,7 @@ function definedEntity(
   imports: DrizzleImports,
   variable: string,
   given: Expression | undefined,
-  type: string | undefined,
+  typeName: string | undefined,
   say: Say,
 ): MikroEntity | undefined {
   const object = given && bare(given);
@@ -364,7 +364,7 @@ function definedEntity(
     ...table,
     place: placeOf(object),
     form: { object, properties, builder },
-    type,
+    type: typeName,
     properties: entries.flatMap(
       ([property, value]) => definedProperty(file, property, value) ?? [],
     ),

@@ -126,7 +126,10 @@ export class TypeormEntityEdits {
     const edits = this.#edit(known.options);
     if (tenant.notNull) edits.remove("nullable");
     if (value !== undefined && !this.#isValue(known.options, value)) edits.set("default", value);
-    if (propertyOf(known.options.object, "update") === undefined) edits.set("update", "false");
+    // Options behind a type take no `update`.
+    const takesUpdate = known.options.behind === undefined;
+    if (takesUpdate && propertyOf(known.options.object, "update") === undefined)
+      edits.set("update", "false");
   }
 
   #isValue({ object }: OptionsPlace, value: string): boolean {

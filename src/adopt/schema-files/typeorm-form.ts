@@ -79,7 +79,9 @@ class ClassForm implements TypeormForm {
     const { edits, path, quote, text } = this.#entity.file;
     const decorator = this.#of(isPrimary ? "PrimaryColumn" : "Column");
     const { name, length } = typeOf(column);
+    // The form with the type in front takes no `update`.
     const options = [
+      `type: ${quote(name)}`,
       ...(column.name === property ? [] : [`name: ${quote(column.name)}`]),
       ...(length === undefined ? [] : [`length: ${length}`]),
       "update: false",
@@ -92,7 +94,7 @@ class ClassForm implements TypeormForm {
       : `${indentAt(text, this.#class.place.start)}  `;
     const isTyped = !/\.[cm]?jsx?$/.test(path);
     const code = [
-      `@${decorator}(${quote(name)}, { ${options.join(", ")} })`,
+      `@${decorator}({ ${options.join(", ")} })`,
       isTyped ? `readonly ${property}!: ${typescriptType(column)};` : `${property};`,
     ];
     const lines = code.map((line) => end + indent + line).join("");

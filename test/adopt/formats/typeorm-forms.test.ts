@@ -107,7 +107,7 @@ describeEngine("postgres", "an entity of TypeORM, however it is written", () => 
     );
     expect(notes).toEqual([]);
     expect(edited).toContain(
-      '@Column("uuid", { name: "tenant_id", default: () => "partywall.tenant_uuid()", update: false }) tenant?: string;',
+      '@Column("uuid", { name: "tenant_id", default: () => "partywall.tenant_uuid()" }) tenant?: string;',
     );
   });
 
