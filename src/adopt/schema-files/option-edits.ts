@@ -79,7 +79,7 @@ export class OptionEdits {
 }
 
 /** Takes an item out of a list that is written out, with its comma and, where it has one to itself, its line. */
-export function removeFromList(
+function removeFromList(
   { text, edits }: DrizzleFile,
   list: Place,
   item: Place,

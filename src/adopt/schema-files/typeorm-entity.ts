@@ -370,10 +370,6 @@ export class TypeormEntityEdits {
       ),
     });
     this.#joinsOf(relation, columns, target?.adopted);
-    if (relation.kind === "one-to-one") {
-      const index = this.#indexOf(undefined, [relation.property], true);
-      if (index && !this.#seen.has(index.name)) this.#declare(index, [relation.property], "");
-    }
     this.#listed(relation.place, key);
   }
 
@@ -493,7 +489,7 @@ function isKeyed({ table, tenant }: TenantTable): boolean {
 }
 
 /** The property that is, or will be, the tenant's. */
-export function tenantProperty(entity: TypeormEntity, { table, tenant }: TenantTable): string {
+function tenantProperty(entity: TypeormEntity, { table, tenant }: TenantTable): string {
   const known = entity.columns.find((column) => columnName(column, table) === tenant.name);
   if (known) return known.property;
   const taken = [...entity.columns, ...entity.relations].map(({ property }) => property);
