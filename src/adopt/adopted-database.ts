@@ -4,8 +4,8 @@ import { readSchema } from "./read-schema.js";
 import type { AdoptedDatabase } from "./schema-files/adopted.js";
 
 /**
- * Reads an adopted database as `editDrizzleSchema()`, `editPrismaSchema()` and `entityNotes()` take it. Changes
- * nothing. Throws `PW_CONFIG` where a schema of the plan does not exist.
+ * Reads an adopted database as `editDrizzleSchema()`, `entityNotes()` and the others take it. Changes nothing. Throws
+ * `PW_CONFIG` where a schema of the plan does not exist.
  *
  * @param client a connected client of any login
  * @param plan the plan that was run, as `adoptionStatus()` gives it
@@ -19,7 +19,7 @@ import type { AdoptedDatabase } from "./schema-files/adopted.js";
  * await client.connect();
  * const status = await adoptionStatus(client);
  * if (status) {
- *   for (const { object, text } of entityNotes("typeorm", await readAdopted(client, status.plan))) {
+ *   for (const { object, text } of entityNotes("sequelize", await readAdopted(client, status.plan))) {
  *     console.log(object, text);
  *   }
  * }

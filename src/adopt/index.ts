@@ -19,6 +19,8 @@ export type { FormatContext, GeneratedFile, MigrationFormat } from "./formats/fo
 export { editDrizzleSchema } from "./schema-files/drizzle.js";
 export type { DrizzleCasing } from "./schema-files/drizzle-source.js";
 export { editPrismaSchema } from "./schema-files/prisma.js";
+export { editTypeormSchema } from "./schema-files/typeorm.js";
+export { editMikroOrmSchema } from "./schema-files/mikro-orm.js";
 export { entityNotes } from "./schema-files/entity-notes.js";
 export type { EntityOrm } from "./schema-files/entity-notes.js";
 export type { AdoptedDatabase } from "./schema-files/adopted.js";

@@ -182,9 +182,30 @@ export const orders = pgTable("orders", {
     expect(after).toContain("// What a customer asked for.");
     const again = await project.run([...schema, "--apply"]);
     expect(again.stderr).toContain("No schema file needs an edit.");
-    const said = await project.run(["adopt", "schema", "--orm", "typeorm"]);
-    expect(said.stderr).toContain("@Column");
+    const said = await project.run(["adopt", "schema", "--orm", "lucid"]);
+    expect(said.stderr).toContain("@column");
     expect((await project.run([...schema, "--file", "nowhere.ts"])).code).toBe(2);
+  });
+
+  test.each([
+    [
+      "typeorm",
+      `import { Entity, PrimaryGeneratedColumn } from "typeorm";\n\n@Entity("orders")\nexport class Order {\n  @PrimaryGeneratedColumn("identity") id!: number;\n}\n`,
+      ["orders.ts"],
+    ],
+    [
+      "mikro-orm",
+      `import { Entity, PrimaryKey } from "@mikro-orm/decorators/legacy";\n\n@Entity({ tableName: "orders" })\nexport class Order {\n  @PrimaryKey({ type: "integer" }) id!: number;\n}\n`,
+      ["orders.ts", "partywall-schema.ts"],
+    ],
+  ])("schema edits entities of %s once", async (orm, before, files) => {
+    await project.write("src/orders.ts", before);
+    await project.run(["adopt", "run"]);
+    const schema = ["adopt", "schema", "--orm", orm, "--file", "src/orders.ts", "--apply"];
+    expect(await project.run(schema)).toMatchObject({ code: 0 });
+    for (const file of files) expect(await project.read(`src/${file}`)).toContain("tenant_id");
+    expect((await project.run(schema)).stderr).toContain("No schema file needs an edit.");
+    expect((await project.run(["adopt", "schema", "--orm", orm])).code).toBe(2);
   });
 
   test("what nobody said is asked for by flag and path", async () => {

@@ -32,6 +32,17 @@ export class TenantTables {
     return this.#byName.get(nameKey(name));
   }
 
+  /** The one of a schema that has the first of the names; of any schema, where none is said and one alone has it. */
+  named(names: readonly string[], schema: string | undefined): TenantTable | undefined {
+    for (const name of names) {
+      const own = this.find({ schema: schema ?? "public", name });
+      const others = [...this].filter(({ table }) => table.name === name);
+      const found = own ?? (schema === undefined && others.length === 1 ? others[0] : undefined);
+      if (found) return found;
+    }
+    return undefined;
+  }
+
   [Symbol.iterator](): IterableIterator<TenantTable> {
     return this.#byName.values();
   }

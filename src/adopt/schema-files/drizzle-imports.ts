@@ -1,6 +1,6 @@
 import { addToList } from "./drizzle-extra.js";
 import { PG_CORE, type DrizzleFile } from "./drizzle-source.js";
-import { keyOf, placeOf } from "./syntax.js";
+import { keyOf, placeOf, type Expression } from "./syntax.js";
 import { lineEnd } from "./text-edits.js";
 
 /** The names a file calls Drizzle's builders by, adding to its imports those that it lacks. */
@@ -48,6 +48,21 @@ export class DrizzleImports {
     return local;
   }
 
+  /** The name by which one of the modules exports what is called so here: `Column`, of `Column` or `orm.Column`. */
+  imported(modules: readonly string[], callee: Expression): string | undefined {
+    const [object, name] =
+      callee.type === "MemberExpression" && callee.object.type === "Identifier"
+        ? [callee.object.name, keyOf({ key: callee.property, computed: callee.computed })]
+        : [undefined, callee.type === "Identifier" ? callee.name : undefined];
+    for (const [key, local] of this.#local) {
+      const [module, exported] = key.split(" ") as [string, string];
+      if (!modules.includes(module)) continue;
+      if (object !== undefined && exported === "*" && local === object) return name;
+      if (object === undefined && exported !== "*" && local === name) return exported;
+    }
+    return undefined;
+  }
+
   /** A name at the file's top that nothing has yet. */
   freeName(wanted: string): string {
     let name = wanted;
@@ -58,15 +73,28 @@ export class DrizzleImports {
 
   /** What to call a builder of `drizzle-orm/pg-core`. */
   builder(name: string): string {
-    return this.#name(PG_CORE, name);
+    return this.of(PG_CORE, name);
   }
 
   /** What to call the tag of SQL expressions. */
   get sql(): string {
-    return this.#name("drizzle-orm", "sql");
+    return this.of("drizzle-orm", "sql");
   }
 
-  #name(module: string, name: string): string {
+  /** What to call a type that a module exports, as the file imports it; nothing where it does not. */
+  typeName(module: string, name: string): string | undefined {
+    for (const statement of this.#file.program.body) {
+      if (statement.type !== "ImportDeclaration" || statement.source.value !== module) continue;
+      for (const specifier of statement.specifiers) {
+        if (specifier.type === "ImportSpecifier" && keyOf({ key: specifier.imported }) === name)
+          return specifier.local.name;
+      }
+    }
+    return undefined;
+  }
+
+  /** What to call a value that a module exports. */
+  of(module: string, name: string): string {
     const known = this.#local.get(`${module} ${name}`);
     if (known !== undefined) return known;
     const namespace = this.#local.get(`${module} *`);

@@ -75,8 +75,14 @@ export async function readDrizzle(
   sources: readonly SourceFile[],
   casing: DrizzleCasing | undefined,
 ): Promise<DrizzleSource> {
+  const files = await readFiles(sources);
+  return new Reader(files, casing).read();
+}
+
+/** Reads files as TypeScript. Throws `PW_CONFIG` for a file that is none. */
+export async function readFiles(sources: readonly SourceFile[]): Promise<readonly DrizzleFile[]> {
   const parse = await parser();
-  const files = sources.map(({ path, content }): DrizzleFile => {
+  return sources.map(({ path, content }): DrizzleFile => {
     try {
       const program = parse(path, content);
       return {
@@ -94,7 +100,6 @@ export async function readDrizzle(
       );
     }
   });
-  return new Reader(files, casing).read();
 }
 
 /** The parser of TypeScript, loaded where it is needed. What it gives throws a `SyntaxError` for text that is none. */
@@ -103,7 +108,11 @@ export async function parser(): Promise<(path: string, content: string) => Progr
   return (path, content) =>
     parse(content, {
       sourceType: "module",
-      plugins: ["typescript", ...(path.endsWith("x") ? (["jsx"] as const) : [])],
+      plugins: [
+        "typescript",
+        "decorators-legacy",
+        ...(path.endsWith("x") ? (["jsx"] as const) : []),
+      ],
     }).program;
 }
 

@@ -11,7 +11,7 @@ import { camelCase } from "./names.js";
 import type { SchemaNote } from "./text-edits.js";
 
 /** ORMs whose schema is written in entities and types that are not edited, but of which it is said what to add. */
-export type EntityOrm = "typeorm" | "sequelize" | "mikro-orm" | "kysely" | "lucid" | "knex";
+export type EntityOrm = "sequelize" | "kysely" | "lucid" | "knex";
 
 /**
  * What to add by hand to the entities or types of an adopted database's tables, a note for each table. Objection's
@@ -21,7 +21,7 @@ export type EntityOrm = "typeorm" | "sequelize" | "mikro-orm" | "kysely" | "luci
  * ```ts
  * import { entityNotes } from "partywall/adopt";
  *
- * console.log(entityNotes("typeorm", { schema: { tables: [], views: [] }, tables: [] })); // []
+ * console.log(entityNotes("sequelize", { schema: { tables: [], views: [] }, tables: [] })); // []
  * ```
  */
 export function entityNotes(orm: EntityOrm, database: AdoptedDatabase): readonly SchemaNote[] {
@@ -34,22 +34,6 @@ export function entityNotes(orm: EntityOrm, database: AdoptedDatabase): readonly
 type Writer = (adopted: TenantTable) => string[];
 
 const WRITERS: Record<EntityOrm, Writer> = {
-  typeorm: (adopted) => {
-    const { tenant } = adopted;
-    return [
-      `Add: @Column({ name: ${text(tenant.name)}, type: ${text(tenant.type)}, insert: false, update: false, default: () => ${text(tenant.default ?? "")} }) readonly ${camelCase(tenant.name)}!: string;`,
-      ...onKey(adopted, (columns) => `Mark as @PrimaryColumn(): ${columns}.`),
-      ...uniqueIndexes(adopted).map(
-        ([name, columns, isConstraint]) =>
-          `${isConstraint ? "@Unique" : "@Index"}(${text(name)}, [${properties(columns)}]${isConstraint ? "" : ", { unique: true }"}) on the class, instead of unique: true on a column.`,
-      ),
-      ...foreignKeys(adopted).map(
-        ({ name, columns, referencedColumns }) =>
-          `Of ${name}: @JoinColumn([${columns.map((column, at) => `{ name: ${text(column)}, referencedColumnName: ${text(camelCase(referencedColumns[at]!))}, foreignKeyConstraintName: ${text(name)} }`).join(", ")}]).`,
-      ),
-      ...listedColumns(adopted),
-    ];
-  },
   sequelize: (adopted) => {
     const { tenant } = adopted;
     const type = tenant.type === "bigint" ? "BIGINT" : tenant.type === "uuid" ? "UUID" : "TEXT";
@@ -64,22 +48,6 @@ const WRITERS: Record<EntityOrm, Writer> = {
         ({ name }) =>
           `${name} is now of several columns, which an association cannot declare: set constraints: false on it. The database keeps the key.`,
       ),
-    ];
-  },
-  "mikro-orm": (adopted) => {
-    const { tenant } = adopted;
-    return [
-      `Add: @Property({ fieldName: ${text(tenant.name)}, columnType: ${text(tenant.type)}, defaultRaw: ${text(tenant.default ?? "")} }) readonly ${camelCase(tenant.name)}!: string & Opt;`,
-      ...onKey(adopted, (columns) => `Mark as @PrimaryKey(): ${columns}.`),
-      ...uniqueIndexes(adopted).map(
-        ([name, columns]) =>
-          `@Unique({ name: ${text(name)}, properties: [${properties(columns)}] }) on the class, instead of unique on a property.`,
-      ),
-      ...foreignKeys(adopted).map(
-        ({ name, columns, referencedColumns }) =>
-          `Of ${name}: joinColumns: [${columns.map(text).join(", ")}], referencedColumnNames: [${referencedColumns.map(text).join(", ")}].`,
-      ),
-      ...listedColumns(adopted),
     ];
   },
   kysely: ({ table, tenant }) => [
@@ -111,17 +79,4 @@ function uniqueIndexes({ table, tenant }: TenantTable): [string, readonly string
 const foreignKeys = ({ table, tenant }: TenantTable): ForeignKey[] =>
   table.foreignKeys.filter(({ columns }) => columns.length > 1 && columns.includes(tenant.name));
 
-// No ORM can say which columns are emptied, so what it would make of the entity alone refuses the delete.
-function listedColumns(adopted: TenantTable): string[] {
-  return foreignKeys(adopted).flatMap(({ name, onDelete, onDeleteColumns }) =>
-    onDeleteColumns.length === 0
-      ? []
-      : [
-          `ON DELETE ${onDelete.toUpperCase()} of ${name} touches ${onDeleteColumns.join(", ")} alone, which only the migration can say.`,
-        ],
-  );
-}
-
 const text = (value: Column["name"]) => JSON.stringify(value);
-const properties = (columns: readonly string[]) =>
-  columns.map((column) => text(camelCase(column))).join(", ");

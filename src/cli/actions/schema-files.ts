@@ -2,18 +2,23 @@ import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import {
   editDrizzleSchema,
+  editMikroOrmSchema,
   editPrismaSchema,
+  editTypeormSchema,
   entityNotes,
   type AdoptedDatabase,
   type DrizzleCasing,
   type EntityOrm,
+  type SchemaEdits,
   type SchemaNote,
+  type SourceFile,
 } from "../../adopt/index.js";
 import { applyChanges, type FileChange } from "../init/apply-changes.js";
 import { UsageError } from "../usage-error.js";
 import { packagesOf } from "./migrations.js";
 
-type Orm = EntityOrm | "drizzle" | "prisma";
+type EditedOrm = "drizzle" | "prisma" | "typeorm" | "mikro-orm";
+type Orm = EntityOrm | EditedOrm;
 
 // Those that stand on another's query builder come before it.
 const PACKAGES: readonly (readonly [Orm, readonly string[]])[] = [
@@ -26,6 +31,22 @@ const PACKAGES: readonly (readonly [Orm, readonly string[]])[] = [
   ["kysely", ["kysely"]],
   ["knex", ["knex"]],
 ];
+
+const EDITORS: Readonly<
+  Record<
+    EditedOrm,
+    (
+      sources: readonly SourceFile[],
+      database: AdoptedDatabase,
+      casing: DrizzleCasing | undefined,
+    ) => SchemaEdits | Promise<SchemaEdits>
+  >
+> = {
+  drizzle: editDrizzleSchema,
+  prisma: editPrismaSchema,
+  typeorm: editTypeormSchema,
+  "mikro-orm": editMikroOrmSchema,
+};
 
 /** Edits of schema files, and what is left to a person. */
 export interface SchemaFileEdits {
@@ -49,32 +70,34 @@ export async function editSchema(
   },
 ): Promise<SchemaFileEdits> {
   const orm = asked.orm ?? ormOf(asked.root);
-  if (orm !== "drizzle" && orm !== "prisma") {
+  if (!isEdited(orm)) {
     return { orm, changes: [], notes: entityNotes(orm, database) };
   }
   const sources = asked.files.map((path) => {
-    const file = join(asked.root, path);
-    if (!existsSync(file)) {
+    const content = contentOf(asked.root, path);
+    if (content === undefined) {
       throw new UsageError(`--file names ${path}, which is not in ${asked.root}. Mend the path.`);
     }
-    return { path, content: readFileSync(file, "utf8") };
+    return { path, content };
   });
   if (sources.length === 0) {
     throw new UsageError(
       `The schema files of ${orm} were not named. Add --file <file>, once for each.`,
     );
   }
-  const { files, notes } =
-    orm === "drizzle"
-      ? await editDrizzleSchema(sources, database, asked.casing)
-      : editPrismaSchema(sources, database);
-  const changes = files.map(({ path, content }) => ({
-    path,
-    before: sources.find((source) => source.path === path)?.content,
-    after: content,
-  }));
+  const { files, notes } = await EDITORS[orm](sources, database, asked.casing);
+  const changes = files
+    .map(({ path, content }) => ({ path, before: contentOf(asked.root, path), after: content }))
+    .filter(({ before, after }) => before !== after);
   if (asked.apply) applyChanges(asked.root, changes);
   return { orm, changes, notes };
+}
+
+const isEdited = (orm: Orm): orm is EditedOrm => orm in EDITORS;
+
+function contentOf(root: string, path: string): string | undefined {
+  const file = join(root, path);
+  return existsSync(file) ? readFileSync(file, "utf8") : undefined;
 }
 
 function ormOf(root: string): Orm {

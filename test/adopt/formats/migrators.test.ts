@@ -1,11 +1,14 @@
 import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { Migrator as MikroMigrator } from "@mikro-orm/migrations";
+import { MikroORM } from "@mikro-orm/postgresql";
 import { drizzle } from "drizzle-orm/node-postgres";
 import { migrate } from "drizzle-orm/node-postgres/migrator";
 import { createJiti } from "jiti";
 import knex from "knex";
 import { FileMigrationProvider, Kysely, Migrator, PostgresDialect } from "kysely";
+import * as nodeFs from "node:fs";
 import * as fs from "node:fs/promises";
 import * as path from "node:path";
 import pg from "pg";
@@ -62,13 +65,15 @@ async function standing({ client, database }: Site) {
     "select p.oid::regprocedure::text as name, prosrc from pg_proc p join pg_namespace n on n.oid = pronamespace where nspname in ('public', 'partywall') order by 1",
   );
   const { rows: grants } = await client.query(
-    "select c.oid::regclass::text as name, relacl::text as acl from pg_class c join pg_namespace n on n.oid = relnamespace where nspname = 'public' and relkind in ('r', 'p', 'v', 'S') and relname !~ '^(adoption|knex|kysely|migrations|Sequelize|_prisma)' order by 1",
+    "select c.oid::regclass::text as name, relacl::text as acl from pg_class c join pg_namespace n on n.oid = relnamespace where nspname = 'public' and relkind in ('r', 'p', 'v', 'S') and relname !~ '^(adoption|knex|kysely|migrations|mikro_orm|Sequelize|_prisma)' order by 1",
   );
   const { rows: owners } = await client.query(
     `select 'orders' as name, tenant_id, count(*) from orders group by 2 union all select 'events', tenant_id, count(*) from events group by 2 union all select 'customers', tenant_id, count(*) from customers group by 2 order by 1`,
   );
   const own = tables
-    .filter(({ name }) => !/^(adoption|knex|kysely|migrations|Sequelize|_prisma)/.test(name))
+    .filter(
+      ({ name }) => !/^(adoption|knex|kysely|migrations|mikro_orm|Sequelize|_prisma)/.test(name),
+    )
     .map(({ estimatedRows: _, bytes: __, ...table }) => table);
   const text = JSON.stringify({ own, views, routines, functions, grants, owners });
   return JSON.parse(text.replaceAll(database.name, "site")) as object;
@@ -77,7 +82,7 @@ async function standing({ client, database }: Site) {
 async function before({ client, database }: Site) {
   const { tables } = await readSchema(client, ["public"]);
   const own = tables
-    .filter(({ name }) => !/^(adoption|knex)/.test(name))
+    .filter(({ name }) => !/^(adoption|knex|mikro_orm)/.test(name))
     .map(({ estimatedRows: _, bytes: __, ...table }) => table);
   return JSON.parse(JSON.stringify(own).replaceAll(database.name, "site")) as object;
 }
@@ -116,6 +121,21 @@ async function generate(
     await writeFile(file.path, file.content);
   }
   return files;
+}
+
+// MikroORM 7 declares Node.js 22.17. All else of it runs on 20, but its migrator needs `globSync` to be there.
+const hasGlob = "globSync" in nodeFs;
+
+/** An application of MikroORM with nothing but migrations. */
+function mikroOrm(site: Site, folder: string, allOrNothing: boolean): Promise<MikroORM> {
+  return MikroORM.init({
+    clientUrl: site.database.url,
+    entities: [],
+    discovery: { warnWhenNoEntities: false },
+    extensions: [MikroMigrator],
+    migrations: { path: join(folder, "migrations"), snapshot: false, allOrNothing },
+    logger: () => {},
+  });
 }
 
 describeEngine(
@@ -278,6 +298,49 @@ describeEngine(
           await db.destroy();
         }
       }));
+
+    test.runIf(hasGlob)("MikroORM (which lists its files by node:fs of Node.js 22)", () =>
+      withSite(async (site, folder) => {
+        await generate(site, "mikro-orm", join(folder, "migrations"), { module: "esm" });
+        await writeFile(join(folder, "package.json"), '{ "type": "module" }');
+        const inOne = await mikroOrm(site, folder, true);
+        try {
+          await expect(inOne.migrator.up()).rejects.toThrow("allOrNothing: false");
+        } finally {
+          await inOne.close();
+        }
+        const orm = await mikroOrm(site, folder, false);
+        try {
+          await orm.migrator.up();
+          expect(await standing(site)).toEqual(expected);
+          expect(await orm.migrator.getPending()).toEqual([]);
+        } finally {
+          await orm.close();
+        }
+      }),
+    );
+
+    test.runIf(hasGlob)("MikroORM (of Node.js 22), and back as far as the plan promises", () =>
+      withSite(async (site, folder) => {
+        // An index of a partition that is attached to the parent's goes with that one alone.
+        await site.client.query("drop table events");
+        const was = await before(site);
+        await generate(site, "mikro-orm", join(folder, "migrations"), { module: "esm" });
+        await writeFile(join(folder, "package.json"), '{ "type": "module" }');
+        const orm = await mikroOrm(site, folder, false);
+        try {
+          const migrations = (await orm.migrator.getPending())
+            .map(({ name }) => name)
+            .filter((name) => !name.includes("_enforce_"));
+          await orm.migrator.up({ migrations });
+          expect(await before(site)).not.toEqual(was);
+          for (const _ of migrations) await orm.migrator.down();
+          expect(await before(site)).toEqual(was);
+        } finally {
+          await orm.close();
+        }
+      }),
+    );
 
     test("Sequelize with Umzug", () =>
       withSite(async (site, folder) => {
