@@ -7,8 +7,13 @@ interface PlanNode {
   readonly Plans?: readonly PlanNode[];
 }
 
-/** A plan as EXPLAIN (FORMAT JSON) returns it. */
-export type Explained = readonly { readonly Plan: PlanNode }[];
+/** Plans as EXPLAIN (FORMAT JSON) returns them. */
+export type Explained = readonly {
+  readonly Plan: PlanNode;
+  /** In milliseconds, where it was run. */
+  readonly "Planning Time"?: number;
+  readonly "Execution Time"?: number;
+}[];
 
 function* nodes(node: PlanNode): Generator<PlanNode> {
   yield node;

@@ -8,7 +8,7 @@ import { buildPackage } from "../support/build.js";
 import { ratioTable } from "../support/ratios.js";
 import { tenantIds } from "../support/rows.js";
 import { startServer } from "../support/server.js";
-import { interleave, takeSlice } from "../support/slices.js";
+import { interleave, median, takeSlice } from "../support/slices.js";
 import { buildOrders } from "./orders.js";
 import { goesByTenant, scansOf, type Explained } from "./plans.js";
 import { QUESTIONS, type Question } from "./questions.js";
@@ -46,8 +46,18 @@ try {
   ];
   const { createPartywall } = (await import(`${build.folder}/index.js`)) as typeof core;
   const { guardPg } = (await import(`${build.folder}/guards/postgres/index.js`)) as typeof postgres;
-  for (const [seal, { app, system }] of Object.entries(orders.walled)) {
-    const guard = guardPg(pg, { app: { connectionString: app, max: 1 }, system });
+  for (const [seal, prepared] of [
+    ["parameter", false],
+    ["mac", false],
+    ["parameter", true],
+    ["mac", true],
+  ] as const) {
+    const { app, system } = orders.walled[seal];
+    const guard = guardPg(pg, {
+      app: { connectionString: app, max: 1 },
+      system,
+      preparedStatements: prepared,
+    });
     const pw = createPartywall({
       realm: "bench",
       secret: "a secret of the benchmarks, 32 characters or more",
@@ -56,7 +66,7 @@ try {
     undo.unshift(() => pw.close());
     for (const id of tenants) await pw.tenants.create({ id, slug: `t-${id}`, name: id });
     readers.push({
-      name: `guarded, ${seal} seal`,
+      name: `guarded, ${seal} seal${prepared ? ", prepared" : ""}`,
       ask: ({ guarded, values }, tenant, prefix = "") =>
         pw.run(tenant, async () => (await guard.pool.query(prefix + guarded, [...values])).rows),
     });
@@ -80,7 +90,17 @@ try {
     for (const reader of readers) {
       const [plan] = await reader.ask(question, tenants[0] as string, "explain (format json) ");
       const scans = scansOf(plan?.["QUERY PLAN"] as Explained);
-      console.log([`${reader.name}:`, ...scans].join("\n  "));
+      const tenant = () => tenants[Math.floor(Math.random() * tenants.length)] as string;
+      const times: Explained[number][] = [];
+      for (let n = 0; n < (smoke ? 2 : 50); n += 1) {
+        const analyze = "explain (analyze, timing off, format json) ";
+        const [row] = await reader.ask(question, tenant(), analyze);
+        times.push(...(row?.["QUERY PLAN"] as Explained));
+      }
+      const planning = median(times.map((time) => time["Planning Time"] ?? Number.NaN));
+      const execution = median(times.map((time) => time["Execution Time"] ?? Number.NaN));
+      const took = `planned in ${planning.toFixed(3)} ms, run in ${execution.toFixed(3)} ms`;
+      console.log([`${reader.name}: ${took}`, ...scans].join("\n  "));
       // So few rows are read faster without an index.
       if (smoke || goesByTenant(scans)) continue;
       throw new Error(`${reader.name} does not read "${question.name}" by the tenant's index.`);
