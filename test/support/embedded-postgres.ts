@@ -12,9 +12,9 @@ import {
   stat,
   writeFile,
 } from "node:fs/promises";
-import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
+import { freePort } from "./free-port.js";
 import { postgresBinaries } from "./postgres-binaries.js";
 import { barrierTo, unprivilegedAccount, type Account } from "./unprivileged-account.js";
 import { endProcess, logOf, runWatched } from "./watched-process.js";
@@ -228,16 +228,5 @@ function becameReady(child: ChildProcess): Promise<boolean> {
     child.stderr?.on("data", look);
     child.once("close", () => settle(false));
     child.once("error", () => settle(false));
-  });
-}
-
-function freePort(): Promise<number> {
-  return new Promise((done, fail) => {
-    const server = createServer();
-    server.once("error", fail);
-    server.listen(0, "127.0.0.1", () => {
-      const { port } = server.address() as { port: number };
-      server.close(() => done(port));
-    });
   });
 }

@@ -28,7 +28,7 @@ export function describeEngine(name: EngineName, title: string, suite: () => voi
   }
 }
 
-/** The superuser's connection string of an engine. Throws when it is missing: wrap the suite in `describeEngine`. */
+/** The superuser's connection string of an engine, or the file: URL of its program. Throws when it is missing: wrap the suite in `describeEngine`. */
 export function engineUrl(name: EngineName): string {
   const engine = inject("engines")[name];
   if ("url" in engine) return engine.url;

@@ -1,10 +1,12 @@
 import type { TestProject } from "vitest/node";
+import { pathToFileURL } from "node:url";
 import { startEmbeddedPostgres, type EmbeddedPostgres } from "./embedded-postgres.js";
+import { findPgBouncer } from "./pgbouncer-program.js";
 
 /** The database engines that suites ask for by name, see `engine.ts`. */
-export type EngineName = "postgres";
+export type EngineName = "postgres" | "pgbouncer";
 
-/** Where an engine is, or why there is none. */
+/** Where an engine is (a server's connection string, or the file: URL of a program that tests start), or why there is none. */
 export type Engine = { readonly url: string } | { readonly missing: string };
 
 declare module "vitest" {
@@ -38,6 +40,15 @@ export default async function setup(project: TestProject): Promise<() => Promise
       postgres = { missing: (error as Error).message };
     }
   }
-  project.provide("engines", { postgres });
+  project.provide("engines", { postgres, pgbouncer: pgBouncer(postgres) });
   return async () => embedded?.stop();
+}
+
+// A pooler alone is nothing to test: it stands before the server.
+function pgBouncer(postgres: Engine): Engine {
+  if ("missing" in postgres) return { missing: `no server to put it before: ${postgres.missing}` };
+  const program = findPgBouncer();
+  return program === undefined
+    ? { missing: "there is no pgbouncer on PATH or in /usr/sbin" }
+    : { url: pathToFileURL(program).href };
 }

@@ -14,7 +14,7 @@ function nameRefusal(
   if (error?.code === "26000") {
     return new PartywallError(
       "PW_CONFIG",
-      "guardPg() was told to keep prepared statements, but something between here and PostgreSQL renames them, as a pooler does, and its names can be guessed. Leave `preparedStatements` out, or connect directly (docs/guides/logins-managed.md).",
+      "guardPg() was told to keep prepared statements, but something between here and PostgreSQL renames them, as a pooler does, and its names can be guessed. Leave `preparedStatements` out, or connect directly (docs/guides/poolers.md).",
     );
   }
   const [result] = results as readonly {

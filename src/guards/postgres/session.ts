@@ -19,7 +19,8 @@ export class Session {
   #touched = false;
   #locallySet = false;
   readonly #reported = new Map<string, string>();
-  readonly #moved = new Set<string>();
+  // By name, the value as it is now.
+  readonly #moved = new Map<string, string>();
   // What was last reported of the search_path while a tenant with a schema of its own had the connection.
   #path: string | undefined;
 
@@ -105,7 +106,7 @@ export class Session {
     const first = this.#reported.get(name);
     if (first === undefined) this.#reported.set(name, value);
     else if (first === value) this.#moved.delete(name);
-    else this.#moved.add(name);
+    else this.#moved.set(name, value);
   }
 
   /** The server is ready for the next statement, in this state of the transaction. */
@@ -123,5 +124,9 @@ export class Session {
   /** The guard has cleared the session. */
   cleared(): void {
     this.#touched = false;
+    // What DISCARD ALL did not put back was not set in the session: a new configuration, a standby that was promoted,
+    // a pooler that cleared its connection unheard. Clearing again would not end.
+    for (const [name, value] of this.#moved) this.#reported.set(name, value);
+    this.#moved.clear();
   }
 }

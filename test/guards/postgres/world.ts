@@ -50,6 +50,8 @@ export async function buildWorld(
     readonly tenantType?: TenantType;
     /** A database elsewhere than on the server shared by the run. */
     readonly database?: TestDatabase;
+    /** Whether its logins are dropped with it; default `true`. Not needed on a server that ends with the world. */
+    readonly dropsRoles?: boolean;
     /** Another copy of the code under test. */
     readonly code?: {
       readonly applyWall: typeof applyWall;
@@ -128,7 +130,7 @@ export async function buildWorld(
       await pw.close();
       await unguarded.end();
       await database.drop();
-      await dropRoles(database);
+      if (options.dropsRoles !== false) await dropRoles(database);
     },
   };
 }
