@@ -54,7 +54,10 @@ describeEngine("postgres", "an archive of a tenant", () => {
     expect(lines[1]).toBe('{"table":0}');
     expect(lines[2]).toBe('["1","body 1"]');
     expect(lines).toHaveLength(604);
-    expect(JSON.parse(lines.at(-1)!)).toMatchObject({ end: true, tables: [{ rows: 300 }, { rows: 300 }] });
+    expect(JSON.parse(lines.at(-1)!)).toMatchObject({
+      end: true,
+      tables: [{ rows: 300 }, { rows: 300 }],
+    });
   });
 
   test.each<[string, (lines: string[]) => string[]]>([
@@ -67,8 +70,14 @@ describeEngine("postgres", "an archive of a tenant", () => {
     ["a number for a text", (all) => all.with(5, '[4,"body 4"]')],
     ["the tables in another order", (all) => all.with(1, '{"table":1}')],
     ["a table that is not there", (all) => all.toSpliced(-1, 0, '{"table":2}')],
-    ["another tenant in the header", (all) => all.with(0, all[0]!.replace('"tenantId":"1"', '"tenantId":"9"'))],
-    ["columns changed for each other", (all) => all.with(0, all[0]!.replace("tenant_id", "other_id"))],
+    [
+      "another tenant in the header",
+      (all) => all.with(0, all[0]!.replace('"tenantId":"1"', '"tenantId":"9"')),
+    ],
+    [
+      "columns changed for each other",
+      (all) => all.with(0, all[0]!.replace("tenant_id", "other_id")),
+    ],
     ["a later version", (all) => all.with(0, all[0]!.replace('"version":1', '"version":2'))],
     ["no header", (all) => all.slice(1)],
     ["no last line", (all) => all.slice(0, -1)],
@@ -79,8 +88,12 @@ describeEngine("postgres", "an archive of a tenant", () => {
   ])("is refused with %s, and nothing is left of it", async (_, change) => {
     const before = await everything();
     const to = await estate.row("3");
-    const changed = change([...lines]).map((line) => `${line}\n`).join("");
-    await expect(importTenant(to, pieces(changed))).rejects.toMatchObject({ code: "PW_ARCHIVE_INVALID" });
+    const changed = change([...lines])
+      .map((line) => `${line}\n`)
+      .join("");
+    await expect(importTenant(to, pieces(changed))).rejects.toMatchObject({
+      code: "PW_ARCHIVE_INVALID",
+    });
     expect(await isClean(to.client)).toBe(true);
     expect(await everything()).toEqual(before);
   });
@@ -90,12 +103,17 @@ describeEngine("postgres", "an archive of a tenant", () => {
     const to = await estate.row("3");
     const bytes = Buffer.from(archive);
     await fc.assert(
-      fc.asyncProperty(fc.nat(bytes.length - 2), fc.integer({ min: 1, max: 255 }), fc.boolean(), async (at, bit, cut) => {
-        const other = Buffer.from(bytes);
-        other[at] = other[at]! ^ bit;
-        const source = Readable.from([cut ? bytes.subarray(0, at + 1) : other]);
-        await expect(importTenant(to, source)).rejects.toMatchObject({ name: "PartywallError" });
-      }),
+      fc.asyncProperty(
+        fc.nat(bytes.length - 2),
+        fc.integer({ min: 1, max: 255 }),
+        fc.boolean(),
+        async (at, bit, cut) => {
+          const other = Buffer.from(bytes);
+          other[at] = other[at]! ^ bit;
+          const source = Readable.from([cut ? bytes.subarray(0, at + 1) : other]);
+          await expect(importTenant(to, source)).rejects.toMatchObject({ name: "PartywallError" });
+        },
+      ),
       { numRuns: 60 },
     );
     expect(await isClean(to.client)).toBe(true);
@@ -104,9 +122,13 @@ describeEngine("postgres", "an archive of a tenant", () => {
 
   test("goes through a compressing stream and back", async () => {
     const chunks: Buffer[] = [];
-    await pipeline(Readable.from(exportTenant(await estate.row("1"))), createGzip(), async (source) => {
-      for await (const chunk of source) chunks.push(chunk as Buffer);
-    });
+    await pipeline(
+      Readable.from(exportTenant(await estate.row("1"))),
+      createGzip(),
+      async (source) => {
+        for await (const chunk of source) chunks.push(chunk as Buffer);
+      },
+    );
     const to = await estate.row("4");
     await expect(importTenant(to, Readable.from(chunks))).rejects.toMatchObject({
       code: "PW_ARCHIVE_INVALID",
@@ -136,7 +158,9 @@ describeEngine("postgres", "an archive of a tenant", () => {
 
   test("two imports of one tenant at once do not both come in", async () => {
     const clients = [await estate.row("5"), await estate.row("5")];
-    const outcomes = await Promise.allSettled(clients.map((to) => importTenant(to, pieces(archive))));
+    const outcomes = await Promise.allSettled(
+      clients.map((to) => importTenant(to, pieces(archive))),
+    );
     expect(outcomes.map(({ status }) => status).toSorted()).toEqual(["fulfilled", "rejected"]);
     expect(await estate.rows("notes", "tenant_id = 5")).toHaveLength(300);
   });
@@ -156,14 +180,21 @@ describeEngine("postgres", "an archive of a tenant", () => {
     await expect(async () => {
       for await (const _ of exportTenant(from, { signal: stopped.signal, onProgress }));
     }).rejects.toThrow("enough");
-    expect(seen[0]).toMatchObject({ phase: "export", table: "public.notes", rows: 50, estimate: expect.any(Number) });
+    expect(seen[0]).toMatchObject({
+      phase: "export",
+      table: "public.notes",
+      rows: 50,
+      estimate: expect.any(Number),
+    });
     expect(await isClean(from.client)).toBe(true);
     await from.client.query("begin");
     await expect(archiveOf(from)).rejects.toThrow("is in a transaction");
     await from.client.query("rollback");
     await expect(archiveOf({ ...from, strategy: "schema" })).rejects.toThrow("it is not named");
     await expect(archiveOf({ ...from, except: ["public.nope"] })).rejects.toThrow("public.nope");
-    await expect(archiveOf({ ...from, tenantId: "x" })).rejects.toMatchObject({ code: "PW_TENANT_DATA_FAILED" });
+    await expect(archiveOf({ ...from, tenantId: "x" })).rejects.toMatchObject({
+      code: "PW_TENANT_DATA_FAILED",
+    });
     expect(await isClean(from.client)).toBe(true);
   });
 });

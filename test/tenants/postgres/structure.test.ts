@@ -83,7 +83,8 @@ describeEngine("postgres", "what tables are to each other while a tenant is copi
   let estate: Estate;
   const everything = async (where: string) => {
     const all: Record<string, unknown> = {};
-    for (const table of TABLES) all[table] = await estate.rows(table === "a_first" ? table : `only ${table}`, where);
+    for (const table of TABLES)
+      all[table] = await estate.rows(table === "a_first" ? table : `only ${table}`, where);
     return all;
   };
   beforeAll(async () => {
@@ -107,7 +108,9 @@ describeEngine("postgres", "what tables are to each other while a tenant is copi
       strip(await everything("tenant_id = 'a'")),
     );
     expect(await everything("tenant_id <> 'c'")).toEqual(before);
-    expect(report.tables.find(({ table }) => table === "public.a_first")).toMatchObject({ rows: 3 });
+    expect(report.tables.find(({ table }) => table === "public.a_first")).toMatchObject({
+      rows: 3,
+    });
     expect(report.silenced.toSorted()).toEqual([
       "noted on public.people",
       "parted on public.a_first_new_x",
@@ -118,7 +121,9 @@ describeEngine("postgres", "what tables are to each other while a tenant is copi
 
   test("triggers are as they were afterwards, and did not run; asked for, they run", async () => {
     const states = () =>
-      estate.superuser.query("select tgname, tgenabled from pg_trigger where not tgisinternal order by 1");
+      estate.superuser.query(
+        "select tgname, tgenabled from pg_trigger where not tgisinternal order by 1",
+      );
     expect((await states()).rows).toEqual([
       { tgname: "noted", tgenabled: "O" },
       { tgname: "parted", tgenabled: "O" },
@@ -163,8 +168,11 @@ describeEngine("postgres", "what tables are to each other while a tenant is copi
     await estate.superuser.query("insert into lone (tenant_id, id) values ('e', 1)");
     const archive = await archiveOf(await estate.row("e"));
     const before = await everything("true");
-    const broken = await estate.alone("a", `${KEYS("", "", "")} create table ranks (id int primary key);
-      alter table lone add foreign key (id) references ranks`);
+    const broken = await estate.alone(
+      "a",
+      `${KEYS("", "", "")} create table ranks (id int primary key);
+      alter table lone add foreign key (id) references ranks`,
+    );
     await expect(importTenant(broken, pieces(archive))).rejects.toMatchObject({
       code: "PW_TENANT_DATA_FAILED",
       cause: { code: "23503" },
@@ -190,7 +198,9 @@ describeEngine("postgres", "what tables are to each other while a tenant is copi
     await estate.superuser.query(`create role ${owner} login password 'secret'`);
     const alone = await buildEstate();
     try {
-      await alone.superuser.query(`grant all on schema public to ${owner}; grant create, temporary on database ${alone.database.name} to ${owner}`);
+      await alone.superuser.query(
+        `grant all on schema public to ${owner}; grant create, temporary on database ${alone.database.name} to ${owner}`,
+      );
       const url = alone.login(owner);
       const setup = await alone.connect(url);
       await setup.query(KEYS("tenant_id text not null,", "tenant_id,", "tenant_id,"));
@@ -212,7 +222,9 @@ describeEngine("postgres", "what tables are to each other while a tenant is copi
       });
       const target = await alone.connect(url);
       await copyTenant(premises(blind, "a"), premises(target, "c"));
-      expect(await compareTenant(premises(blind, "a"), premises(target, "c"))).toMatchObject({ same: true });
+      expect(await compareTenant(premises(blind, "a"), premises(target, "c"))).toMatchObject({
+        same: true,
+      });
       // The system login owns nothing: it reads, and may not put triggers off.
       const system = await alone.connect(alone.login(alone.roles.system));
       const archive = await archiveOf(premises(system, "a"));
