@@ -87,35 +87,58 @@ async function leftOver(
   });
 }
 
+const CURSOR = "partywall_erase";
+
+/**
+ * Where the rows are is found out once and kept by the server, so that no batch wades through what the ones before it left
+ * dead. A row that has moved meanwhile is met in the next pass.
+ */
 async function deleteInBatches(
   premises: Premises,
   table: PremisesTable,
   { batchRows, signal }: EraseRowsOptions,
   add: (table: PremisesTable, rows: number) => void,
 ): Promise<void> {
+  const { client } = premises;
+  const mine = isTenants(premises, table);
   for (const leaf of table.leaves) {
-    for (;;) {
-      signal?.throwIfAborted();
-      const rows = await inTransaction(premises.client, "write", () =>
-        deleteBatch(premises, table, leaf, batchRows),
-      );
-      if (rows > 0) add(table, rows);
-      if (rows === 0) break;
+    signal?.throwIfAborted();
+    await inTransaction(client, "write", () =>
+      client.query(
+        `declare ${CURSOR} no scroll cursor with hold for select t.ctid::text as place from only ${qualified(leaf)} t where ${mine}`,
+      ),
+    );
+    try {
+      for (;;) {
+        signal?.throwIfAborted();
+        const { rows: places } = await client.query(`fetch ${batchRows} from ${CURSOR}`);
+        if (places.length === 0) break;
+        const rows = await inTransaction(client, "write", () =>
+          deleteBatch(
+            premises,
+            leaf,
+            mine,
+            places.map(({ place }) => place),
+          ),
+        );
+        if (rows > 0) add(table, rows);
+      }
+    } finally {
+      await client.query(`close ${CURSOR}`).catch(() => undefined);
     }
   }
 }
 
 async function deleteBatch(
-  premises: Premises,
-  table: PremisesTable,
+  { client }: Premises,
   leaf: TableName,
-  most: number,
+  mine: string,
+  places: readonly unknown[],
 ): Promise<number> {
-  const mine = isTenants(premises, table);
-  const name = qualified(leaf);
-  const { rows } = await premises.client.query(
-    `with gone as (delete from only ${name} t where t.ctid = any (array(select t.ctid from only ${name} t where ${mine} limit ${most})) and ${mine} returning 1)
+  const { rows } = await client.query(
+    `with gone as (delete from only ${qualified(leaf)} t where t.ctid = any ($1::text[]::tid[]) and ${mine} returning 1)
 select count(*)::text as rows from gone`,
+    [places],
   );
   return Number(rows[0]?.["rows"]);
 }

@@ -25,8 +25,8 @@ export interface ExportSummary {
   readonly tables: readonly ({ readonly table: string } & TableSum)[];
 }
 
-// Rows are fetched by the handful until it is known how long they are.
-const FIRST_BATCH = 50;
+// One by one until it is known how long rows are.
+const FIRST_BATCH = 1;
 const MOST_ROWS = 2000;
 const BATCH_CHARACTERS = 1024 * 1024;
 

@@ -183,7 +183,7 @@ describeEngine("postgres", "an archive of a tenant", () => {
     expect(seen[0]).toMatchObject({
       phase: "export",
       table: "public.notes",
-      rows: 50,
+      rows: 1,
       estimate: expect.any(Number),
     });
     expect(await isClean(from.client)).toBe(true);
