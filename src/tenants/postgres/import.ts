@@ -95,7 +95,7 @@ export async function importTenant(
     if (error instanceof PartywallError) throw error;
     if (options.signal?.aborted && error === options.signal.reason) throw error;
     throw failed(
-      "The archive could not be brought in; everything was rolled back. The cause says why: a row that a key, a check or a type here refuses, or a connection that was lost.",
+      "The archive could not be brought in; everything was rolled back. The cause says why: a row that a key, a check or a type here refuses, an archive that could not be read on, or a connection that was lost.",
       error,
     );
   } finally {
