@@ -159,7 +159,7 @@ async function remove(
       if (!dryRun) await dropSchema(premises);
       return { removed: doomed.map(counted), dropped: [premises.schema!] };
     }
-    case "database": {
+    default: {
       const { name, doomed } = await planDatabase(premises);
       if (!dryRun) await dropDatabase(premises, name, options.database!);
       return { removed: doomed.map(counted), dropped: [name] };

@@ -35,9 +35,9 @@ export async function assertNobodyPoints(
       ([own, its]) => `o.${quoteIdentifier(own)} = t.${quoteIdentifier(its)}`,
     );
     const others =
-      from?.tenantColumn == null
+      from === undefined || from.tenantColumn === null
         ? "true"
-        : `not coalesce(${isTenants(premises, from).replace(/^t\./, "o.")}, false)`;
+        : `not coalesce(${isTenants(premises, from, "o")}, false)`;
     const { rows } = await premises.client.query(
       `select exists (select from ${qualified({ schema: key.schema, name: key.table })} o join ${qualified(target)} t on ${joined.join(" and ")} where ${isTenants(premises, target)} and ${others}) as found`,
     );

@@ -4,10 +4,14 @@ import type { TableSum } from "../checksum.js";
 import { source, type Column, type PremisesTable } from "./tables.js";
 import type { Premises } from "./premises.js";
 
-/** The condition that a row of a table called `t` is the tenant's, `true` where all are. */
-export function isTenants({ strategy, tenantId }: Premises, table: PremisesTable): string {
+/** The condition that a row of a table called `t` (or otherwise) is the tenant's, `true` where all are. */
+export function isTenants(
+  { strategy, tenantId }: Premises,
+  table: PremisesTable,
+  alias = "t",
+): string {
   if (strategy !== "row") return "true";
-  return `t.${quoteIdentifier(table.tenantColumn!)} = ${quoteLiteral(tenantId)}::${table.tenantType}`;
+  return `${alias}.${quoteIdentifier(table.tenantColumn!)} = ${quoteLiteral(tenantId)}::${table.tenantType}`;
 }
 
 /** The columns whose values are a row's own: without what is computed, and without the tenant's id. */
@@ -16,7 +20,7 @@ export function ownColumns(table: PremisesTable): readonly Column[] {
 }
 
 /** The canonical text of a row: a JSON array of each value in PostgreSQL's text form, or null. */
-export function rowText(columns: readonly Column[]): string {
+function rowText(columns: readonly Column[]): string {
   const values = columns.map(({ name, padded }) => {
     const column = `t.${quoteIdentifier(name)}`;
     return padded

@@ -164,7 +164,7 @@ async function countIn(
 }
 
 /** Whether a schema is there. */
-export async function schemaExists(client: SqlClient, schema: string): Promise<boolean> {
+async function schemaExists(client: SqlClient, schema: string): Promise<boolean> {
   const { rows } = await client.query(
     `select exists (select from pg_catalog.pg_namespace where nspname = ${quoteLiteral(schema)}) as found`,
   );

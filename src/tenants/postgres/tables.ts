@@ -77,7 +77,10 @@ export const WALLED_COLUMN = `(select case when count(*) = 1 then min(a.attname:
 export const OWN_SCHEMAS = `n.nspname !~ '^pg_' and n.nspname not in ('information_schema', 'partywall')`;
 
 const root = (oid: string) => `coalesce(pg_partition_root(${oid}), ${oid})`;
-const names = (relation: string, numbers: string) => `(select json_agg(ca.attname order by cn.at)
+const columnNames = (
+  relation: string,
+  numbers: string,
+) => `(select json_agg(ca.attname order by cn.at)
   from unnest(${numbers}) with ordinality cn(number, at) join pg_attribute ca on ca.attrelid = ${relation} and ca.attnum = cn.number)`;
 
 const tablesSql = (which: string, tenantColumn: string) => `
@@ -113,14 +116,14 @@ select c.oid::text as oid, c.nspname as schema, c.relname as name, c.relkind = '
           where f.adrelid = c.oid and f.adnum = a.attnum and d.refclassid = 'pg_class'::regclass) limit 1)) order by a.attnum)
     from pg_attribute a join pg_type y on y.oid = a.atttypid join pg_type e on e.oid = coalesce(nullif(y.typelem, 0), y.oid)
     where a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped), '[]') as columns,
-  (select ${names("c.oid", "x.indkey::int2[]")}
+  (select ${columnNames("c.oid", "x.indkey::int2[]")}
     from pg_index x where x.indrelid = c.oid and x.indisunique and x.indisvalid and x.indpred is null and x.indexprs is null
       and not exists (select from unnest(x.indkey::int2[]) with ordinality k(n, at) join pg_attribute a on a.attrelid = c.oid and a.attnum = k.n
         where k.at <= x.indnkeyatts and not a.attnotnull)
     order by x.indisprimary desc, x.indexrelid limit 1) as key,
   coalesce((select json_agg(json_build_object('name', k.conname, 'oid', k.oid::text,
-      'columns', ${names("k.conrelid", "k.conkey")}, 'target', (${root("k.confrelid")})::oid::text,
-      'targetColumns', ${names("k.confrelid", "k.confkey")},
+      'columns', ${columnNames("k.conrelid", "k.conkey")}, 'target', (${root("k.confrelid")})::oid::text,
+      'targetColumns', ${columnNames("k.confrelid", "k.confkey")},
       'deferrable', k.condeferrable, 'matchFull', k.confmatchtype = 'f') order by k.conname)
     from pg_constraint k where k.contype = 'f' and k.conparentid = 0
       and k.conrelid in (select t.oid from tree t where t.top = c.oid)), '[]') as "foreignKeys",
@@ -167,7 +170,7 @@ function questionOf({ strategy, schema, schemas, tenantColumn }: Premises): stri
       );
     case "schema":
       return tablesSql(`n.nspname = ${quoteLiteral(schema!)}`, named);
-    case "database":
+    default:
       return tablesSql(`${OWN_SCHEMAS}${among}`, named);
   }
 }

@@ -39,11 +39,11 @@ export async function buildEstate(ddl = "") {
       tenantId,
     }),
     /** The premises of a tenant in a database of its own. */
-    alone: async (tenantId: string, ddl: string): Promise<Premises & { client: pg.Client }> => {
+    alone: async (tenantId: string, script: string): Promise<Premises & { client: pg.Client }> => {
       const database = await testDatabase();
       databases.push(database);
       const client = await connect(database.url);
-      await client.query(ddl);
+      await client.query(script);
       return { client, strategy: "database", tenantId };
     },
     /** Every row of a table as it really is, in a fixed order. */

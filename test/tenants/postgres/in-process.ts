@@ -38,7 +38,11 @@ export function inProcess(
     process.execPath,
     [
       ...(heapMb ? [`--max-old-space-size=${heapMb}`] : []),
-      ...["--import", "tsx", WORKER, url, JSON.stringify(job)],
+      "--import",
+      "tsx",
+      WORKER,
+      url,
+      JSON.stringify(job),
     ],
     { stdio: ["ignore", "pipe", "pipe"] },
   );
