@@ -83,7 +83,12 @@ export class ArchiveReader {
   }
 
   async #next(): Promise<string | undefined> {
-    const { value, done } = await this.#lines.next();
+    const { value, done } = await this.#lines.next().catch((error: unknown) => {
+      // What decompresses the archive finds out first where it was cut or altered.
+      const { code } = error as NodeJS.ErrnoException;
+      if (typeof code !== "string" || !code.startsWith("Z_")) throw error;
+      throw invalidArchive(`The archive could not be decompressed. ${AS_WRITTEN}`, error);
+    });
     if (done) return undefined;
     this.#line += 1;
     return value;

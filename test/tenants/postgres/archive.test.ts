@@ -137,6 +137,11 @@ describeEngine("postgres", "an archive of a tenant", () => {
       code: "PW_ARCHIVE_INVALID",
       message: expect.stringContaining("decompress"),
     });
+    const whole = Buffer.concat(chunks);
+    for (const bytes of [whole.subarray(0, -50), Buffer.from(whole).fill(7, 200, 230)]) {
+      const source = Readable.from([bytes]).pipe(createGunzip());
+      await expect(importTenant(to, source)).rejects.toMatchObject({ code: "PW_ARCHIVE_INVALID" });
+    }
     await importTenant(to, Readable.from(chunks).pipe(createGunzip()));
     expect(await estate.rows("tags", "tenant_id = 4")).toHaveLength(300);
   });

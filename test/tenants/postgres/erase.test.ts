@@ -153,6 +153,22 @@ describeEngine("postgres", "erasing a tenant", () => {
     expect(await eraseTenant(premises, of(id))).toMatchObject({ clean: true });
   });
 
+  test("the system login erases too, one tenant's rows and no other's", async () => {
+    const id = randomUUID();
+    await fill(id);
+    const before = await everything(`tenant_id <> '${id}'`);
+    const client = await estate.connect(estate.login(estate.roles.system));
+    const report = await eraseTenant({ client, strategy: "row", tenantId: id }, of(id));
+    expect(report).toMatchObject({ clean: true, login: estate.roles.system });
+    expect(await everything(`tenant_id <> '${id}'`)).toEqual(before);
+    expect(await estate.rows("members", `tenant_id = '${id}'`)).toEqual([]);
+    const app = await estate.connect(estate.login(estate.roles.app));
+    await expect(
+      eraseTenant({ client: app, strategy: "row", tenantId: B }, of(B)),
+    ).rejects.toMatchObject({ code: "PW_TENANT_DATA_REFUSED" });
+    expect(await everything(`tenant_id <> '${id}'`)).toEqual(before);
+  });
+
   test("a trigger that keeps rows, or writes them anew, does not go unseen", async () => {
     const { superuser } = estate;
     const id = randomUUID();
