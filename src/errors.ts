@@ -42,6 +42,9 @@ export const ERROR_CODES = {
   PW_QUERY_TIMEOUT: { status: 503, expose: false },
   PW_ADOPTION_REFUSED: { status: 500, expose: false },
   PW_ADOPTION_FAILED: { status: 500, expose: false },
+  PW_TENANT_DATA_REFUSED: { status: 500, expose: false },
+  PW_TENANT_DATA_FAILED: { status: 500, expose: false },
+  PW_ARCHIVE_INVALID: { status: 500, expose: false },
 } as const satisfies Record<string, { readonly status: number; readonly expose: boolean }>;
 
 /** A stable error code of the catalogue, for example `"PW_NO_SCOPE"`. */

@@ -1,0 +1,18 @@
+export { exportTenant } from "./postgres/export.js";
+export type { ExportOptions, ExportSummary } from "./postgres/export.js";
+export { importTenant } from "./postgres/import.js";
+export type { ImportOptions, ImportReport } from "./postgres/import.js";
+export { copyTenant } from "./postgres/copy.js";
+export { compareTenant } from "./postgres/compare.js";
+export type { TenantComparison } from "./postgres/compare.js";
+export type { Premises } from "./postgres/premises.js";
+export type { ArchiveSource } from "./archive-lines.js";
+export type { ArchiveColumn, ArchiveHeader, ArchiveTable, ArchiveTrailer } from "./archive.js";
+export type { TableSum } from "./checksum.js";
+export type { TenantDataProgress, WatchOptions } from "./progress.js";
+export { eraseTenant } from "./postgres/erase.js";
+export type { EraseOptions, EraseReport } from "./postgres/erase.js";
+export type { DatabaseDrop } from "./postgres/erase-database.js";
+export { scanTenant } from "./postgres/scan.js";
+export type { ScanOptions, ScannedColumn, ScanReport } from "./postgres/scan.js";
+export { ownershipMark } from "./postgres/mark.js";
