@@ -16,3 +16,14 @@ export type { DatabaseDrop } from "./postgres/erase-database.js";
 export { scanTenant } from "./postgres/scan.js";
 export type { ScanOptions, ScannedColumn, ScanReport } from "./postgres/scan.js";
 export { ownershipMark } from "./postgres/mark.js";
+export { tenantMover } from "./postgres/move/mover.js";
+export type {
+  HoldingGuard,
+  HomeBuilder,
+  MovableTenants,
+  MoveOptions,
+  MoveReport,
+  MoverOptions,
+  TenantMover,
+} from "./postgres/move/mover.js";
+export type { MoveEntry, MoveStep } from "./postgres/move/journal.js";

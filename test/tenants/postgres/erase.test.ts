@@ -249,7 +249,7 @@ describeEngine("postgres", "erasing a tenant", () => {
   test("a schema is also marked by a policy for this tenant alone on each of its tables", async () => {
     await estate.superuser
       .query(`create schema t_e; create table t_e.a (id int); alter table t_e.a enable row level security;
-      create policy partywall_tenant on t_e.a as restrictive to ${estate.roles.app} using ((select partywall.tenant_uuid()) = '${D}'::uuid)`);
+      create policy partywall_home on t_e.a as restrictive to ${estate.roles.app} using ((select partywall.home_text()) = '${D}')`);
     const other = await estate.schema("t_e", A);
     await expect(eraseTenant(other, of(A))).rejects.toThrow("Nothing marks");
     await estate.superuser.query("create table t_e.b (id int)");
