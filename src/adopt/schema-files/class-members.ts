@@ -53,5 +53,6 @@ export function fieldCode(
     .slice(from, placeOf(like.key).start)
     .trimStart()
     .replace("readonly ", "");
-  return `${before}${key}${like.definite === true ? "!" : ""}: ${type}`;
+  const isSure = like.declare !== true && (like.definite === true || like.optional === true);
+  return `${before}${key}${isSure ? "!" : ""}: ${type}`;
 }

@@ -2,7 +2,7 @@ import { columnsOf, primaryKeyOf, type TenantTable } from "./adopted.js";
 import { classesOf, fieldCode, fieldsOf, staticMember } from "./class-members.js";
 import { addToList } from "./drizzle-extra.js";
 import { addMember } from "./list-edits.js";
-import { columnOfKey, newKey, type TablesByKey } from "./model-keys.js";
+import { columnOfKey, newKey, styleOf, type TablesByKey } from "./model-keys.js";
 import type { ModuleFile, ModuleFiles } from "./module-files.js";
 import {
   bare,
@@ -69,7 +69,8 @@ function editModel(model: Model, modules: ModuleFiles): void {
   const keys = [...fields.flatMap((field) => keyOf(field) ?? []), ...listed];
   const { tenant, table } = adopted;
   const isTenant = (key: string) => columnOfKey(key, table)?.name === tenant.name;
-  const key = keys.find(isTenant) ?? newKey(tenant.name, keys.length === 0 ? ["a_b"] : keys);
+  const isCamel = styleOf(keys) === "camel" || modules.files.some(hasMappers);
+  const key = keys.find(isTenant) ?? (isCamel ? newKey(tenant.name, keys) : tenant.name);
   if (file.isTyped && !fields.some((field) => isTenant(keyOf(field) ?? ""))) {
     const last = fields.at(-1);
     if (last !== undefined) {
@@ -141,9 +142,11 @@ function editId({ file, class: own, adopted }: Model, key: string, modules: Modu
     file,
     own,
     name,
-    `Its id is ${columns.join(", ")} now, which findById() and $id() take together. findOne({ ${written[0]} }) finds a tenant's own by ${written.join(", ")} alone.`,
+    `Its id is ${[...written, key].join(", ")} now, which findById() and $id() take together. findOne({ ${written[0]} }) finds a tenant's own by ${written.join(", ")} alone.`,
   );
 }
+
+const hasMappers = ({ text }: ModuleFile) => /nakeCaseMappers\(/.test(text);
 
 // Rows of other models, which stand among the fields.
 function isRelation(annotation: unknown): boolean {

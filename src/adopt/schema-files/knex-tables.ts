@@ -100,11 +100,11 @@ export class KnexTables {
       const [read, ...written] = typeArguments(one.node);
       const rows = referenceTo(read!);
       if (written.length === 0) {
-        const text = one.file.text.slice(placeOf(read!).start, placeOf(read!).end);
-        one.file.edits.insert(
-          placeOf(read!).end,
-          `, Omit<${text}, ${one.file.quote(key)}> & { ${this.#key(key, one.file)}?: string }`,
-        );
+        const { start, end } = placeOf(read!);
+        const text = one.file.text.slice(start, end);
+        const others =
+          read!.type === "TSTypeLiteral" ? text : `Omit<${text}, ${one.file.quote(key)}>`;
+        one.file.edits.insert(end, `, ${others} & { ${this.#key(key, one.file)}?: string }`);
       }
       for (const form of written) {
         if (!this.#optional(form, one.file, rows, key, done)) {
