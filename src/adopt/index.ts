@@ -20,6 +20,7 @@ export { editDrizzleSchema } from "./schema-files/drizzle.js";
 export type { DrizzleCasing } from "./schema-files/drizzle-source.js";
 export { editKyselyTypes } from "./schema-files/kysely.js";
 export { editKnexTypes } from "./schema-files/knex.js";
+export { editLucidModels } from "./schema-files/lucid.js";
 export { editPrismaSchema } from "./schema-files/prisma.js";
 export { editSequelizeModels } from "./schema-files/sequelize.js";
 export { entityNotes } from "./schema-files/entity-notes.js";

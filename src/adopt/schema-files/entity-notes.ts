@@ -11,11 +11,10 @@ import { camelCase } from "./names.js";
 import type { SchemaNote } from "./text-edits.js";
 
 /** ORMs whose schema is written in entities and types that are not edited, but of which it is said what to add. */
-export type EntityOrm = "typeorm" | "sequelize" | "mikro-orm" | "kysely" | "lucid" | "knex";
+export type EntityOrm = "typeorm" | "mikro-orm";
 
 /**
- * What to add by hand to the entities or types of an adopted database's tables, a note for each table. Objection's
- * models and Lucid's generated schema classes need nothing but a column.
+ * What to add by hand to the entities of an adopted database's tables, a note for each table.
  *
  * @example
  * ```ts
@@ -50,22 +49,6 @@ const WRITERS: Record<EntityOrm, Writer> = {
       ...listedColumns(adopted),
     ];
   },
-  sequelize: (adopted) => {
-    const { tenant } = adopted;
-    const type = tenant.type === "bigint" ? "BIGINT" : tenant.type === "uuid" ? "UUID" : "TEXT";
-    return [
-      `Add: ${camelCase(tenant.name)}: { type: DataTypes.${type}, allowNull: false, field: ${text(tenant.name)}, defaultValue: Sequelize.literal(${text(tenant.default ?? "")}) }.`,
-      ...onKey(adopted, (columns) => `Set primaryKey: true on ${columns}.`),
-      ...uniqueIndexes(adopted).map(
-        ([name, columns]) =>
-          `indexes: [{ name: ${text(name)}, unique: true, fields: [${columns.map(text).join(", ")}] }], instead of unique on an attribute.`,
-      ),
-      ...foreignKeys(adopted).map(
-        ({ name }) =>
-          `${name} is now of several columns, which an association cannot declare: set constraints: false on it. The database keeps the key.`,
-      ),
-    ];
-  },
   "mikro-orm": (adopted) => {
     const { tenant } = adopted;
     return [
@@ -82,15 +65,6 @@ const WRITERS: Record<EntityOrm, Writer> = {
       ...listedColumns(adopted),
     ];
   },
-  kysely: ({ table, tenant }) => [
-    `Add to the table's interface (or run kysely-codegen): ${/^\w+$/.test(tenant.name) ? tenant.name : text(tenant.name)}: Generated<string>; of ${label(table)}.`,
-  ],
-  lucid: ({ tenant }) => [
-    `Run node ace schema:generate, or add: @column() declare readonly ${camelCase(tenant.name)}: string. Leave it out of what is written; the database stamps it.`,
-  ],
-  knex: ({ tenant }) => [
-    `Nothing has to change. Rows have a further column ${tenant.name}; leave it out of what is written.`,
-  ],
 };
 
 function onKey({ table, tenant }: TenantTable, say: (columns: string) => string): string[] {

@@ -32,8 +32,16 @@ export function removeItems(file: Text, items: readonly Item[], doomed: readonly
 /**
  * Puts a member into the body of a class, an interface or an object type, behind another or at the start. It is given
  * without the sign that parts it from the next, which is written as the other does.
+ *
+ * @param options `isParted` for a blank line in front
  */
-export function addMember(file: Text, body: Place, behind: Item | undefined, code: string): void {
+export function addMember(
+  file: Text,
+  body: Place,
+  behind: Item | undefined,
+  code: string,
+  { isParted = false } = {},
+): void {
   const { text, edits } = file;
   const end = lineEnd(text);
   if (behind === undefined) {
@@ -54,5 +62,9 @@ export function addMember(file: Text, body: Place, behind: Item | undefined, cod
   const newline = text.indexOf("\n", place.end);
   const rest = text.slice(place.end, newline === -1 ? text.length : newline).replace(/\r$/, "");
   const isComment = /^\s*(?:\/\/.*|\/\*(?:(?!\*\/).)*\*\/\s*)?$/.test(rest);
-  edits.insert(isComment ? place.end + rest.length : place.end, `${end}${before}${code}${sign}`);
+  const blank = isParted ? end : "";
+  edits.insert(
+    isComment ? place.end + rest.length : place.end,
+    `${blank}${end}${before}${code}${sign}`,
+  );
 }

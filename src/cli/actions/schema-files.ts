@@ -2,18 +2,40 @@ import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import {
   editDrizzleSchema,
+  editKnexTypes,
+  editKyselyTypes,
+  editLucidModels,
   editPrismaSchema,
+  editSequelizeModels,
   entityNotes,
   type AdoptedDatabase,
   type DrizzleCasing,
   type EntityOrm,
+  type SchemaEdits,
   type SchemaNote,
+  type SourceFile,
 } from "../../adopt/index.js";
 import { applyChanges, type FileChange } from "../init/apply-changes.js";
 import { UsageError } from "../usage-error.js";
 import { packagesOf } from "./migrations.js";
 
-type Orm = EntityOrm | "drizzle" | "prisma";
+type Edit = (
+  sources: readonly SourceFile[],
+  database: AdoptedDatabase,
+  casing: DrizzleCasing | undefined,
+) => SchemaEdits | Promise<SchemaEdits>;
+
+/** The ORMs whose files are edited. */
+const EDITORS = {
+  drizzle: editDrizzleSchema,
+  kysely: editKyselyTypes,
+  knex: editKnexTypes,
+  lucid: editLucidModels,
+  prisma: editPrismaSchema,
+  sequelize: editSequelizeModels,
+} satisfies Record<string, Edit>;
+
+type Orm = EntityOrm | keyof typeof EDITORS;
 
 // Those that stand on another's query builder come before it.
 const PACKAGES: readonly (readonly [Orm, readonly string[]])[] = [
@@ -24,7 +46,7 @@ const PACKAGES: readonly (readonly [Orm, readonly string[]])[] = [
   ["lucid", ["@adonisjs/lucid"]],
   ["sequelize", ["sequelize", "@sequelize/core"]],
   ["kysely", ["kysely"]],
-  ["knex", ["knex"]],
+  ["knex", ["knex", "objection"]],
 ];
 
 /** Edits of schema files, and what is left to a person. */
@@ -49,8 +71,8 @@ export async function editSchema(
   },
 ): Promise<SchemaFileEdits> {
   const orm = asked.orm ?? ormOf(asked.root);
-  if (orm !== "drizzle" && orm !== "prisma") {
-    return { orm, changes: [], notes: entityNotes(orm, database) };
+  if (!(orm in EDITORS)) {
+    return { orm, changes: [], notes: entityNotes(orm as EntityOrm, database) };
   }
   const sources = asked.files.map((path) => {
     const file = join(asked.root, path);
@@ -59,15 +81,14 @@ export async function editSchema(
     }
     return { path, content: readFileSync(file, "utf8") };
   });
-  if (sources.length === 0) {
+  // Knex needs no file to know a table.
+  if (sources.length === 0 && orm !== "knex") {
     throw new UsageError(
       `The schema files of ${orm} were not named. Add --file <file>, once for each.`,
     );
   }
-  const { files, notes } =
-    orm === "drizzle"
-      ? await editDrizzleSchema(sources, database, asked.casing)
-      : editPrismaSchema(sources, database);
+  const edit: Edit = EDITORS[orm as keyof typeof EDITORS];
+  const { files, notes } = await edit(sources, database, asked.casing);
   const changes = files.map(({ path, content }) => ({
     path,
     before: sources.find((source) => source.path === path)?.content,

@@ -8,7 +8,7 @@ export const command = defineCommand({
     "Brings the ORM's schema files in line with the adopted database, so that its next diff is empty.",
   usage: "[--orm <orm>] [--file <file>]… [--apply]",
   details:
-    "Shows the edits of Drizzle and Prisma schema files as a diff, and makes them with --apply; for the other ORMs it says what to add to each entity. What cannot be edited safely is left and named.",
+    "Shows the edits of the schema, models or types that --file names as a diff, and makes them with --apply: of Drizzle, Prisma, Sequelize, Kysely, Lucid, Knex and Objection. For TypeORM and MikroORM it says what to add to each entity. What cannot be edited safely is left and named.",
   flags: {
     url: URL_FLAG,
     orm: {
@@ -30,7 +30,7 @@ export const command = defineCommand({
       type: "string",
       value: "file",
       multiple: true,
-      summary: "A schema file of Drizzle or Prisma, relative to the application.",
+      summary: "A file of the schema, of models or of types, relative to the application.",
     },
     casing: {
       type: "string",
@@ -43,6 +43,10 @@ export const command = defineCommand({
   examples: [
     { line: "adopt schema --orm drizzle --file src/schema.ts", says: "shows the diff" },
     { line: "adopt schema --file prisma/schema.prisma --apply", says: "writes it" },
+    {
+      line: "adopt schema --file src/models/user.ts --file src/models/order.ts --apply",
+      says: "models of several files",
+    },
   ],
   async run({ flags, context }) {
     const [{ openSite }, { adoptionStatus, readAdopted }, { editSchema }, { unifiedDiff }, usage] =

@@ -43,3 +43,23 @@ export async function lucidApplication(url: string, folder: string) {
   );
   return { app, database };
 }
+
+/** Writes the schema classes of a database into an application, by `node ace schema:generate`. Needs Node.js 24. */
+export async function lucidGenerates(url: string, folder: string): Promise<void> {
+  const [{ AceFactory }, { default: SchemaGenerate }, { database }] = await Promise.all([
+    import("@adonisjs/core/factories"),
+    import("@adonisjs/lucid/commands/schema_generate"),
+    lucidApplication(url, folder),
+  ]);
+  const ace = await new AceFactory().make(pathToFileURL(`${folder}/`));
+  await ace.app.init();
+  ace.app.container.bindValue("lucid.db" as never, database as never);
+  ace.ui.switchMode("raw");
+  try {
+    const command = await ace.create(SchemaGenerate, []);
+    await command.exec();
+    if (command.error !== undefined) throw command.error as Error;
+  } finally {
+    await database.manager.closeAll();
+  }
+}
