@@ -163,7 +163,8 @@ class KyselyTypes {
       .filter(({ type }) => type !== "TSNullKeyword")
       .map((part) => file.text.slice(placeOf(part).start, placeOf(part).end))
       .join(" | ");
-    const isDone = /^(?:Generated|GeneratedAlways|ColumnType)\b/.test(kept);
+    // `Generated<…>`, `ColumnType<…>`, whatever the file calls them.
+    const isDone = /^[\w.]+</.test(kept);
     const code = isDone || tenant.default === null ? kept : `${imports.generated}<${kept}>`;
     if (code !== file.text.slice(start, end)) file.edits.replace(start, end, code);
   }

@@ -55,7 +55,8 @@ export function addMember(
   const sign = /[;,]$/.exec(text.slice(place.start, place.end))?.[0] ?? "";
   const before = text.slice(text.lastIndexOf("\n", place.start - 1) + 1, place.start);
   if (before.trim() !== "") {
-    edits.insert(place.end, sign === "" ? `; ${code}` : ` ${code}${sign}`);
+    const between = before.trim().endsWith(",") ? "," : ";";
+    edits.insert(place.end, sign === "" ? `${between} ${code}` : ` ${code}${sign}`);
     return;
   }
   // Behind a comment on the member's own line, so that it stays with it.
