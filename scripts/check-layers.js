@@ -60,6 +60,7 @@ const PACKAGES = {
   jiti: ["cli/module-loader.ts"],
   "@babel/parser": [
     "adopt/schema-files/drizzle-source.ts",
+    "adopt/schema-files/module-files.ts",
     "adopt/schema-files/syntax.ts",
     "cli/init/source-file.ts",
     "cli/init/tsconfig.ts",

@@ -4,7 +4,7 @@ import { readSchema } from "./read-schema.js";
 import type { AdoptedDatabase } from "./schema-files/adopted.js";
 
 /**
- * Reads an adopted database as `editDrizzleSchema()`, `entityNotes()` and the others take it. Changes nothing. Throws
+ * Reads an adopted database as `editDrizzleSchema()` and the others take it. Changes nothing. Throws
  * `PW_CONFIG` where a schema of the plan does not exist.
  *
  * @param client a connected client of any login
@@ -13,15 +13,15 @@ import type { AdoptedDatabase } from "./schema-files/adopted.js";
  * @example
  * ```ts
  * import pg from "pg";
- * import { adoptionStatus, entityNotes, readAdopted } from "partywall/adopt";
+ * import { adoptionStatus, editKyselyTypes, readAdopted } from "partywall/adopt";
  *
  * const client = new pg.Client(process.env["MIGRATION_URL"]);
  * await client.connect();
  * const status = await adoptionStatus(client);
+ * const files = [{ path: "src/db.ts", content: "export interface DB {}" }];
  * if (status) {
- *   for (const { object, text } of entityNotes("sequelize", await readAdopted(client, status.plan))) {
- *     console.log(object, text);
- *   }
+ *   const { notes } = await editKyselyTypes(files, await readAdopted(client, status.plan));
+ *   for (const { object, text } of notes) console.log(object, text);
  * }
  * await client.end();
  * ```

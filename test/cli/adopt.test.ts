@@ -182,8 +182,21 @@ export const orders = pgTable("orders", {
     expect(after).toContain("// What a customer asked for.");
     const again = await project.run([...schema, "--apply"]);
     expect(again.stderr).toContain("No schema file needs an edit.");
-    const said = await project.run(["adopt", "schema", "--orm", "lucid"]);
-    expect(said.stderr).toContain("@column");
+    const files = {
+      sequelize:
+        'import { DataTypes, Sequelize } from "sequelize";\nconst db = new Sequelize("");\nexport const Order = db.define("order", { note: DataTypes.TEXT });\n',
+      kysely: "export interface DB { orders: Orders }\ninterface Orders { id: number }\n",
+      knex: 'declare module "knex/types/tables" { interface Tables { orders: { id: number } } }\n',
+      lucid:
+        'import { BaseModel, column } from "@adonisjs/lucid/orm";\nexport class Order extends BaseModel {\n  @column()\n  declare id: number;\n}\n',
+    };
+    for (const [orm, content] of Object.entries(files)) {
+      await project.write("orm.ts", content);
+      const edit = ["adopt", "schema", "--orm", orm];
+      expect((await project.run(edit)).code, orm).toBe(orm === "knex" ? 0 : 2);
+      expect((await project.run([...edit, "--file", "orm.ts", "--apply"])).code, orm).toBe(0);
+      expect(await project.read("orm.ts"), orm).toMatch(/tenant_?[iI]d/);
+    }
     expect((await project.run([...schema, "--file", "nowhere.ts"])).code).toBe(2);
   });
 

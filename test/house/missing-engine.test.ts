@@ -16,7 +16,7 @@ test("a suite whose engine is missing is skipped and named at the end of the run
   const { code, output } = await fixture({});
   expect(code, output).toBe(0);
   expect(output).toMatch(/1 passed \| 1 skipped/);
-  const end = output.slice(output.indexOf("Suites skipped because their engine is missing"));
+  const end = output.slice(output.indexOf("Suites skipped because what they need is missing"));
   expect(end).toContain(
     "needs-postgres.test.ts > a suite that needs postgres (no postgres: PARTYWALL_TEST_POSTGRES_URL is none)",
   );

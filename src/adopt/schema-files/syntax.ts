@@ -156,3 +156,18 @@ export function propertyOf(object: Expression | undefined, name: string): Expres
   }
   return undefined;
 }
+
+/** A class, declared or as an expression. */
+export type Class = Extract<Statement, { type: "ClassDeclaration" }> | Syntax<"ClassExpression">;
+
+export type ClassMember = Class["body"]["body"][number];
+
+export type Interface = Extract<Statement, { type: "TSInterfaceDeclaration" }>;
+
+export type TypeAlias = Extract<Statement, { type: "TSTypeAliasDeclaration" }>;
+
+/** A type as TypeScript writes it. */
+export type TypeNode = TypeAlias["typeAnnotation"];
+
+/** A member of an interface, or of an object type. */
+export type TypeMember = Interface["body"]["body"][number];

@@ -15,7 +15,7 @@ export interface SchemaNote {
   readonly text: string;
 }
 
-/** What {@link editDrizzleSchema} and {@link editPrismaSchema} came to. */
+/** What editing the schema files of an ORM came to, such as {@link editDrizzleSchema}. */
 export interface SchemaEdits {
   /** Files that changed, whole; the others are as they were. */
   readonly files: readonly SourceFile[];
@@ -39,6 +39,11 @@ export class TextEdits {
 
   get isEmpty(): boolean {
     return this.#edits.length === 0;
+  }
+
+  /** Whether something is inserted at a place already. */
+  has(at: number): boolean {
+    return this.#edits.some(({ start, end }) => start === at && end === at);
   }
 
   /** Inserts; several at one place stand in the order in which they were asked for. */

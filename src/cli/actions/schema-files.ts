@@ -2,13 +2,15 @@ import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import {
   editDrizzleSchema,
+  editKnexTypes,
+  editKyselyTypes,
+  editLucidModels,
   editMikroOrmSchema,
   editPrismaSchema,
+  editSequelizeModels,
   editTypeormSchema,
-  entityNotes,
   type AdoptedDatabase,
   type DrizzleCasing,
-  type EntityOrm,
   type SchemaEdits,
   type SchemaNote,
   type SourceFile,
@@ -17,8 +19,24 @@ import { applyChanges, type FileChange } from "../init/apply-changes.js";
 import { UsageError } from "../usage-error.js";
 import { packagesOf } from "./migrations.js";
 
-type EditedOrm = "drizzle" | "prisma" | "typeorm" | "mikro-orm";
-type Orm = EntityOrm | EditedOrm;
+type Edit = (
+  sources: readonly SourceFile[],
+  database: AdoptedDatabase,
+  casing: DrizzleCasing | undefined,
+) => SchemaEdits | Promise<SchemaEdits>;
+
+const EDITORS = {
+  drizzle: editDrizzleSchema,
+  prisma: editPrismaSchema,
+  typeorm: editTypeormSchema,
+  "mikro-orm": editMikroOrmSchema,
+  sequelize: editSequelizeModels,
+  kysely: editKyselyTypes,
+  lucid: editLucidModels,
+  knex: editKnexTypes,
+} satisfies Record<string, Edit>;
+
+type Orm = keyof typeof EDITORS;
 
 // Those that stand on another's query builder come before it.
 const PACKAGES: readonly (readonly [Orm, readonly string[]])[] = [
@@ -29,24 +47,8 @@ const PACKAGES: readonly (readonly [Orm, readonly string[]])[] = [
   ["lucid", ["@adonisjs/lucid"]],
   ["sequelize", ["sequelize", "@sequelize/core"]],
   ["kysely", ["kysely"]],
-  ["knex", ["knex"]],
+  ["knex", ["knex", "objection"]],
 ];
-
-const EDITORS: Readonly<
-  Record<
-    EditedOrm,
-    (
-      sources: readonly SourceFile[],
-      database: AdoptedDatabase,
-      casing: DrizzleCasing | undefined,
-    ) => SchemaEdits | Promise<SchemaEdits>
-  >
-> = {
-  drizzle: editDrizzleSchema,
-  prisma: editPrismaSchema,
-  typeorm: editTypeormSchema,
-  "mikro-orm": editMikroOrmSchema,
-};
 
 /** Edits of schema files, and what is left to a person. */
 export interface SchemaFileEdits {
@@ -70,9 +72,6 @@ export async function editSchema(
   },
 ): Promise<SchemaFileEdits> {
   const orm = asked.orm ?? ormOf(asked.root);
-  if (!isEdited(orm)) {
-    return { orm, changes: [], notes: entityNotes(orm, database) };
-  }
   const sources = asked.files.map((path) => {
     const content = contentOf(asked.root, path);
     if (content === undefined) {
@@ -80,20 +79,20 @@ export async function editSchema(
     }
     return { path, content };
   });
-  if (sources.length === 0) {
+  // Knex needs no file to know a table.
+  if (sources.length === 0 && orm !== "knex") {
     throw new UsageError(
       `The schema files of ${orm} were not named. Add --file <file>, once for each.`,
     );
   }
-  const { files, notes } = await EDITORS[orm](sources, database, asked.casing);
+  const edit: Edit = EDITORS[orm];
+  const { files, notes } = await edit(sources, database, asked.casing);
   const changes = files
     .map(({ path, content }) => ({ path, before: contentOf(asked.root, path), after: content }))
     .filter(({ before, after }) => before !== after);
   if (asked.apply) applyChanges(asked.root, changes);
   return { orm, changes, notes };
 }
-
-const isEdited = (orm: Orm): orm is EditedOrm => orm in EDITORS;
 
 function contentOf(root: string, path: string): string | undefined {
   const file = join(root, path);

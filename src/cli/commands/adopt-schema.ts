@@ -8,7 +8,7 @@ export const command = defineCommand({
     "Brings the ORM's schema files in line with the adopted database, so that its next diff is empty.",
   usage: "[--orm <orm>] [--file <file>]… [--apply]",
   details:
-    "Shows the edits of the schema files of Drizzle, Prisma, TypeORM and MikroORM as a diff, and makes them with --apply; for the other ORMs it says what to add to each entity. What cannot be edited safely is left and named.",
+    "Shows the edits of the schema, entities, models or types that --file names as a diff, and makes them with --apply: of Drizzle, Prisma, TypeORM, MikroORM, Sequelize, Kysely, Lucid, Knex and Objection. What cannot be edited safely is left and named.",
   flags: {
     url: URL_FLAG,
     orm: {
@@ -30,7 +30,7 @@ export const command = defineCommand({
       type: "string",
       value: "file",
       multiple: true,
-      summary: "A file of the schema or of entities, relative to the application.",
+      summary: "A file of the schema, of entities, models or types, relative to the application.",
     },
     casing: {
       type: "string",
@@ -46,6 +46,10 @@ export const command = defineCommand({
     {
       line: "adopt schema --orm typeorm --file src/user.entity.ts --file src/order.entity.ts",
       says: "shows the edits of entities",
+    },
+    {
+      line: "adopt schema --file src/models/user.ts --file src/models/order.ts --apply",
+      says: "models of several files",
     },
   ],
   async run({ flags, context }) {

@@ -1,7 +1,7 @@
 import type { Expression, Syntax } from "../../adopt/schema-files/syntax.js";
 import { lineAt } from "../../adopt/schema-files/text-edits.js";
 import type { Origin } from "./identifiers.js";
-import { nodesOf } from "./tree.js";
+import { nodesOf } from "../../adopt/schema-files/tree.js";
 import type { Driver, Orm } from "./names.js";
 import type { SourceFile, SourceFiles } from "./source-file.js";
 

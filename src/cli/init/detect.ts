@@ -22,7 +22,7 @@ import {
 } from "./project.js";
 import { SourceFiles } from "./source-file.js";
 import { modulesOf, type Modules } from "./style.js";
-import { nodesOf } from "./tree.js";
+import { nodesOf } from "../../adopt/schema-files/tree.js";
 import { readTypeScriptSettings, type TypeScriptSettings } from "./tsconfig.js";
 
 /** What a project is made of. */

@@ -4,7 +4,7 @@ import {
   type Program,
   type Syntax,
 } from "../../adopt/schema-files/syntax.js";
-import { isNode, looseNodesOf, nodesOf, type LooseNode } from "./tree.js";
+import { isNode, looseNodesOf, nodesOf, type LooseNode } from "../../adopt/schema-files/tree.js";
 
 type Statement = Program["body"][number];
 type Declarator = Extract<Statement, { type: "VariableDeclaration" }>["declarations"][number];

@@ -1,5 +1,5 @@
 import { bare, keyOf, stringOf, type Expression } from "../../adopt/schema-files/syntax.js";
-import { nodesOf } from "./tree.js";
+import { nodesOf } from "../../adopt/schema-files/tree.js";
 import type { SourceFile } from "./source-file.js";
 
 /** What the options of a pool come to. */

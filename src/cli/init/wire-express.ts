@@ -2,7 +2,7 @@ import { bare, stringOf, type Expression } from "../../adopt/schema-files/syntax
 import { lineAt } from "../../adopt/schema-files/text-edits.js";
 import type { ClientNode } from "./clients.js";
 import type { Statement } from "./file-editor.js";
-import { nodesOf } from "./tree.js";
+import { nodesOf } from "../../adopt/schema-files/tree.js";
 import type { SourceFile } from "./source-file.js";
 import type { Workbench } from "./workbench.js";
 

@@ -3,7 +3,6 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import { PartywallError } from "partywall";
 import type { AdoptedDatabase } from "../../../src/adopt/schema-files/adopted.js";
 import { editDrizzleSchema } from "../../../src/adopt/schema-files/drizzle.js";
-import { entityNotes } from "../../../src/adopt/schema-files/entity-notes.js";
 import { describeEngine } from "../../support/engine.js";
 import { adoptedDatabase, buildSite, planFor, runPlan, type Site } from "./adoption.js";
 
@@ -132,13 +131,5 @@ describeEngine("postgres", "a Drizzle file, however it is written", () => {
   test("a file that is no TypeScript is named", async () => {
     await expect(edit("export const = ;")).rejects.toThrow(PartywallError);
     await expect(edit("export const = ;")).rejects.toThrow("schema.ts");
-  });
-
-  test("for entities that are not edited, the lines to add are said, table by table", () => {
-    for (const orm of ["sequelize", "kysely", "lucid", "knex"] as const) {
-      const notes = entityNotes(orm, database);
-      expect(notes.map(({ object }) => object)).toEqual(["app_notes", "customers", "orders"]);
-      for (const { text } of notes) expect(text).toMatch(/tenant_id|tenantId/);
-    }
   });
 });

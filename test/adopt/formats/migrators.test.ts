@@ -21,7 +21,9 @@ import type { FormatContext, GeneratedFile } from "../../../src/adopt/formats/fo
 import { MIGRATION_FORMATS } from "../../../src/adopt/formats/formats.js";
 import { readSchema } from "../../../src/adopt/read-schema.js";
 import { describeEngine } from "../../support/engine.js";
+import { describeNode } from "../../support/node-version.js";
 import { buildSite, planFor, TENANT, type Site } from "./adoption.js";
+import { lucidRuns } from "./lucid-runner.js";
 import { prismaDeploy } from "./prisma-engine.js";
 
 const root = fileURLToPath(new URL("../../..", import.meta.url));
@@ -65,14 +67,15 @@ async function standing({ client, database }: Site) {
     "select p.oid::regprocedure::text as name, prosrc from pg_proc p join pg_namespace n on n.oid = pronamespace where nspname in ('public', 'partywall') order by 1",
   );
   const { rows: grants } = await client.query(
-    "select c.oid::regclass::text as name, relacl::text as acl from pg_class c join pg_namespace n on n.oid = relnamespace where nspname = 'public' and relkind in ('r', 'p', 'v', 'S') and relname !~ '^(adoption|knex|kysely|migrations|mikro_orm|Sequelize|_prisma)' order by 1",
+    "select c.oid::regclass::text as name, relacl::text as acl from pg_class c join pg_namespace n on n.oid = relnamespace where nspname = 'public' and relkind in ('r', 'p', 'v', 'S') and relname !~ '^(adoption|adonis|mikro_orm|knex|kysely|migrations|Sequelize|_prisma)' order by 1",
   );
   const { rows: owners } = await client.query(
     `select 'orders' as name, tenant_id, count(*) from orders group by 2 union all select 'events', tenant_id, count(*) from events group by 2 union all select 'customers', tenant_id, count(*) from customers group by 2 order by 1`,
   );
   const own = tables
     .filter(
-      ({ name }) => !/^(adoption|knex|kysely|migrations|mikro_orm|Sequelize|_prisma)/.test(name),
+      ({ name }) =>
+        !/^(adoption|adonis|mikro_orm|knex|kysely|migrations|Sequelize|_prisma)/.test(name),
     )
     .map(({ estimatedRows: _, bytes: __, ...table }) => table);
   const text = JSON.stringify({ own, views, routines, functions, grants, owners });
@@ -82,7 +85,7 @@ async function standing({ client, database }: Site) {
 async function before({ client, database }: Site) {
   const { tables } = await readSchema(client, ["public"]);
   const own = tables
-    .filter(({ name }) => !/^(adoption|knex|mikro_orm)/.test(name))
+    .filter(({ name }) => !/^(adoption|adonis|mikro_orm|knex)/.test(name))
     .map(({ estimatedRows: _, bytes: __, ...table }) => table);
   return JSON.parse(JSON.stringify(own).replaceAll(database.name, "site")) as object;
 }
@@ -369,5 +372,65 @@ describeEngine(
           await db.close();
         }
       }));
+
+    // The runner of its own, with the transactions and the advisory lock that it takes.
+    describeNode(24, "Lucid", () => {
+      test("up", () =>
+        withSite(async (site, folder) => {
+          const files = await generate(site, "lucid", join(folder, "database/migrations"), {
+            module: "esm",
+          });
+          await writeFile(join(folder, "package.json"), '{ "type": "module" }');
+          const { migrated, error } = await lucidRuns(site.database.url, folder, "up");
+          expect(error).toBeNull();
+          expect(migrated).toBe(files.length);
+          expect(await standing(site)).toEqual(expected);
+        }));
+
+      test("in TypeScript", () =>
+        withSite(async (site, folder) => {
+          const files = await generate(site, "lucid", join(folder, "database/migrations"));
+          await writeFile(join(folder, "package.json"), '{ "type": "module" }');
+          // Node.js strips no types below node_modules, where the application stands for its packages' sake.
+          const { stripTypeScriptTypes } = (await import("node:module")) as unknown as {
+            stripTypeScriptTypes(code: string): string;
+          };
+          for (const file of files) {
+            await rm(file.path);
+            await writeFile(file.path.replace(/ts$/, "js"), stripTypeScriptTypes(file.content));
+          }
+          const { migrated, error } = await lucidRuns(site.database.url, folder, "up");
+          expect(error).toBeNull();
+          expect(migrated).toBe(files.length);
+          expect(await standing(site)).toEqual(expected);
+        }));
+
+      test("and back as far as the plan promises", () =>
+        withSite(async (site, folder) => {
+          await site.client.query("drop table events");
+          const was = await before(site);
+          const migrations = join(folder, "database/migrations");
+          const files = await generate(site, "lucid", migrations, { module: "esm" });
+          await writeFile(join(folder, "package.json"), '{ "type": "module" }');
+          for (const { path: file } of files) if (file.includes("_enforce_")) await rm(file);
+          const up = await lucidRuns(site.database.url, folder, "up");
+          expect(up.error).toBeNull();
+          expect(await before(site)).not.toEqual(was);
+          const down = await lucidRuns(site.database.url, folder, "down");
+          expect(down.error).toBeNull();
+          expect(down.migrated).toBe(up.migrated);
+          expect(await before(site)).toEqual(was);
+        }));
+
+      test("and no further back", () =>
+        withSite(async (site, folder) => {
+          await generate(site, "lucid", join(folder, "database/migrations"), { module: "esm" });
+          await writeFile(join(folder, "package.json"), '{ "type": "module" }');
+          await lucidRuns(site.database.url, folder, "up");
+          const { error } = await lucidRuns(site.database.url, folder, "down");
+          expect(error).toMatchObject({ message: expect.stringContaining("not taken back") });
+          expect(await standing(site)).toEqual(expected);
+        }));
+    });
   },
 );

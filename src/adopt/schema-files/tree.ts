@@ -1,4 +1,4 @@
-import type { Expression, Program } from "../../adopt/schema-files/syntax.js";
+import type { Expression, Program } from "./syntax.js";
 
 /** A node of any kind, by what all of them have. */
 export interface LooseNode {
