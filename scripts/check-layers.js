@@ -18,12 +18,13 @@ const LAYERS = {
   resolvers: { files: ["resolvers/"], may: ["registry", "scope"] },
   frameworks: { files: ["frameworks/"], may: ["resolvers", "scope"], mayType: ["core"] },
   guards: { files: ["guards/"], may: ["scope"] },
+  tenants: { files: ["tenants/"], may: ["guards", "registry", "scope"] },
   adapters: { files: ["adapters/"], may: ["guards", "scope"] },
   adopt: { files: ["adopt/"], may: ["guards", "scope"] },
   runtime: { files: ["runtime/"], may: ["scope"] },
   control: {
     files: ["control/"],
-    may: ["core", "scope", "registry", "resolvers", "frameworks", "guards", "adapters", "runtime"],
+    may: ["core", "scope", "registry", "resolvers", "frameworks", "guards", "adapters", "tenants", "runtime"],
   },
   cli: {
     files: ["cli/"],
@@ -37,6 +38,7 @@ const LAYERS = {
       "guards",
       "adapters",
       "adopt",
+      "tenants",
       "runtime",
     ],
   },
