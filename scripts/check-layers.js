@@ -24,7 +24,17 @@ const LAYERS = {
   runtime: { files: ["runtime/"], may: ["scope"] },
   control: {
     files: ["control/"],
-    may: ["core", "scope", "registry", "resolvers", "frameworks", "guards", "adapters", "tenants", "runtime"],
+    may: [
+      "core",
+      "scope",
+      "registry",
+      "resolvers",
+      "frameworks",
+      "guards",
+      "adapters",
+      "tenants",
+      "runtime",
+    ],
   },
   cli: {
     files: ["cli/"],

@@ -9,7 +9,7 @@ import {
   unfinishedName,
 } from "./database-home.js";
 import { dropSchema } from "./drop-schema.js";
-import { dropLogin, ownLogin } from "./own-login.js";
+import { dropLogin, hasLogin, ownLogin } from "./own-login.js";
 import { assertSchemaOf, readSchemaMark, schemaLock } from "./schema-home.js";
 import { homeOf, untouched, type ProvisionedTenant, type Works } from "./works.js";
 
@@ -61,11 +61,16 @@ export async function deprovision(
         : await takeDownDatabase(client, works, tenant, options);
       const login = ownLogin(tenant);
       if (login === undefined) return { dropped, kept: [] };
-      if (options.dryRun)
-        return { dropped: [...dropped, `role ${JSON.stringify(login)}`], kept: [] };
-      const { was, gone } = await dropLogin(client, tenant);
       const role = `role ${JSON.stringify(login)}`;
-      return { dropped: gone ? [...dropped, role] : dropped, kept: was && !gone ? [role] : [] };
+      if (options.dryRun === true) {
+        const isThere = await hasLogin(client, tenant);
+        return { dropped: isThere ? [...dropped, role] : dropped, kept: [] };
+      }
+      const { was, gone } = await dropLogin(client, tenant);
+      return {
+        dropped: was && gone ? [...dropped, role] : dropped,
+        kept: was && !gone ? [role] : [],
+      };
     },
   );
 }

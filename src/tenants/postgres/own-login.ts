@@ -66,6 +66,12 @@ export async function createLogin(
   return found === undefined;
 }
 
+/** Whether a tenant's own login is there and marked as the tenant's. */
+export async function hasLogin(client: SqlClient, tenant: ProvisionedTenant): Promise<boolean> {
+  const { rows } = await client.query(ROLE, [ownLogin(tenant)]);
+  return rows[0]?.["mark"] === loginMark(tenant.id);
+}
+
 /**
  * Drops a tenant's own login. Resolves to whether there was one marked as the tenant's, and whether it is gone: one that
  * owns or may use something beside the home stays, and can no longer log in.
@@ -76,8 +82,7 @@ export async function dropLogin(
 ): Promise<{ readonly was: boolean; readonly gone: boolean }> {
   const name = ownLogin(tenant);
   if (name === undefined) return { was: false, gone: true };
-  const found = (await client.query(ROLE, [name])).rows[0];
-  if (found?.["mark"] !== loginMark(tenant.id)) return { was: false, gone: true };
+  if (!(await hasLogin(client, tenant))) return { was: false, gone: true };
   const role = quoteIdentifier(name);
   await client.query(`alter role ${role} nologin password null`);
   try {

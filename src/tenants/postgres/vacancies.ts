@@ -1,4 +1,4 @@
-import { randomBytes } from "node:crypto";
+import { createHash, randomBytes } from "node:crypto";
 import { PartywallError } from "../../errors.js";
 import type { SqlClient } from "../../guards/postgres/ddl/catalog.js";
 import type { Placement } from "../../scope/tenant.js";
@@ -43,19 +43,29 @@ export interface Vacancies {
   status(): Promise<VacanciesStatus>;
 }
 
-const PREFIX = "partywall_pool_";
 const HOMES = {
   schema: `select n.nspname as name, pg_catalog.obj_description(n.oid, 'pg_namespace') as mark
-from pg_catalog.pg_namespace n join pg_catalog.pg_description d on d.classoid = 'pg_catalog.pg_namespace'::pg_catalog.regclass and d.objoid = n.oid`,
+from pg_catalog.pg_namespace n join pg_catalog.pg_description d on d.classoid = 'pg_catalog.pg_namespace'::pg_catalog.regclass and d.objoid = n.oid
+where pg_catalog.starts_with(n.nspname, $1)`,
   database: `select n.datname as name, pg_catalog.shobj_description(n.oid, 'pg_database') as mark
-from pg_catalog.pg_database n join pg_catalog.pg_shdescription d on d.classoid = 'pg_catalog.pg_database'::pg_catalog.regclass and d.objoid = n.oid`,
+from pg_catalog.pg_database n join pg_catalog.pg_shdescription d on d.classoid = 'pg_catalog.pg_database'::pg_catalog.regclass and d.objoid = n.oid
+where pg_catalog.starts_with(n.datname, $1)`,
 } as const;
+
+/** What the names of an application's homes begin with while they are nobody's. */
+export function poolPrefix(database: string, appRole: string): string {
+  const digest = createHash("sha256")
+    .update(JSON.stringify([database, appRole]))
+    .digest("hex");
+  return `partywall_pool_${digest.slice(0, 12)}_`;
+}
 
 /** The pool of a provisioner; see `Provisioner.vacancies`. */
 export class VacantHomes {
   readonly #works: Works;
   readonly #options: VacanciesOptions;
   readonly #what: string;
+  #prefix: string | undefined;
 
   constructor(works: Works, options: VacanciesOptions) {
     if (!Number.isSafeInteger(options.size) || options.size < 0) {
@@ -102,7 +112,9 @@ export class VacantHomes {
       }
       let { vacant } = await this.#count(client);
       for (; vacant < size; vacant += 1) {
-        await this.#make(client, PREFIX + randomBytes(16).toString("hex"), { there: false });
+        await this.#make(client, (await this.#prefixOf(client)) + randomBytes(10).toString("hex"), {
+          there: false,
+        });
         made += 1;
       }
       return made;
@@ -114,7 +126,7 @@ export class VacantHomes {
     return this.#works.admins.with(server, undefined, async (client) => {
       let returned = 0;
       for (const { name, mark } of await this.#homes(client)) {
-        if (mark?.stage !== "claimed" || !name.startsWith(PREFIX)) continue;
+        if (mark?.stage !== "claimed") continue;
         if (await isKnown(mark.tenantId)) continue;
         const isVacant = await this.#counting(async (turn) => {
           // Whoever claimed it may have moved in meanwhile.
@@ -136,8 +148,7 @@ export class VacantHomes {
 
   async #count(client: SqlClient): Promise<VacanciesStatus> {
     const homes = await this.#homes(client);
-    const of = (stage: Mark["stage"]) =>
-      homes.filter(({ name, mark }) => name.startsWith(PREFIX) && mark?.stage === stage).length;
+    const of = (stage: Mark["stage"]) => homes.filter(({ mark }) => mark?.stage === stage).length;
     return { vacant: of("vacant"), claimed: of("claimed") };
   }
 
@@ -151,12 +162,21 @@ export class VacantHomes {
     );
   }
 
+  // Of the application's own: databases of others may be on the same server.
+  async #prefixOf(client: SqlClient): Promise<string> {
+    if (this.#prefix === undefined) {
+      const { rows } = await client.query("select pg_catalog.current_database() as name");
+      this.#prefix = poolPrefix(String(rows[0]?.["name"]), this.#works.roles.app);
+    }
+    return this.#prefix;
+  }
+
   async #homes(
     client: SqlClient,
   ): Promise<{ readonly name: string; readonly mark: Mark | undefined }[]> {
-    const { rows } = await client.query(
-      `${HOMES[this.#options.strategy]} where d.description like 'partywall: %' order by n.oid`,
-    );
+    const { rows } = await client.query(`${HOMES[this.#options.strategy]} order by n.oid`, [
+      await this.#prefixOf(client),
+    ]);
     return rows.map(({ name, mark }) => ({
       name: String(name),
       mark: readMark(mark as string | null),
@@ -165,8 +185,8 @@ export class VacantHomes {
 
   async #marked(client: SqlClient, marks: readonly string[]): Promise<string | undefined> {
     const { rows } = await client.query(
-      `${HOMES[this.#options.strategy]} where d.description = any ($1) order by n.oid limit 1`,
-      [marks],
+      `${HOMES[this.#options.strategy]} and d.description = any ($2) order by n.oid limit 1`,
+      [await this.#prefixOf(client), marks],
     );
     return rows[0]?.["name"] as string | undefined;
   }
@@ -184,7 +204,7 @@ export class VacantHomes {
   ): Promise<void> {
     const placement = { ...this.#placement(name), name };
     // One is made at a time, so that one name will do for what has none of its own yet.
-    const unfinished = unfinishedName("vacant", "");
+    const unfinished = unfinishedName(await this.#prefixOf(client), "");
     const marks = { begun: { stage: "making" }, filled: { stage: "vacant" }, unfinished } as const;
     const { strategy } = this.#options;
     const make = strategy === "schema" ? makeSchema : makeDatabase;

@@ -152,7 +152,7 @@ describeEngine("postgres", "a schema cloned from a template", () => {
     await estate.superuser.query(`begin; drop schema "The Template" cascade`);
     expect(await estate.one(`select count(*)::int from "${tenant.placement.name}".orders`)).toBe(2);
     await estate.superuser.query(
-      "insert into " + `"${tenant.placement.name}".orders (customer_id) values (8)`,
+      `insert into "${tenant.placement.name}".orders (customer_id) values (8)`,
     );
     await estate.superuser.query("rollback");
   });

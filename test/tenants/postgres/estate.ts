@@ -58,7 +58,7 @@ export async function buildEstate() {
   const secrets = new Map<string, TenantLogin>();
   const login = (role: string) => urlAs(database.url, { user: role, password: "secret" });
   const open: { close(): Promise<void> }[] = [];
-  const homes = (options: Partial<ProvisionerOptions> = {}, driver: AdminPg = pg as AdminPg) =>
+  const homes = (options: Partial<ProvisionerOptions> = {}, driver: AdminPg = pg) =>
     provisioner(driver, {
       admin: database.url,
       roles,
@@ -138,13 +138,11 @@ export async function buildEstate() {
     },
     close: async () => {
       for (const pw of open) await pw.close();
-      const { rows: found } = await superuser.query(
-        "select datname from pg_database where datname like $1 || '\\_%' or (datname ~ '^partywall_(pool|unfinished)_' and (select array_agg(rolname::text) from pg_roles where oid = datdba) is not null and $2)",
-        [name, true],
-      );
+      const found = await rows("select datname from pg_database where starts_with(datname, $1)", [
+        `${name}_`,
+      ]);
       for (const { datname } of found) {
-        if (String(datname).startsWith(name))
-          await superuser.query(`drop database if exists "${datname}" with (force)`);
+        await superuser.query(`drop database if exists "${String(datname)}" with (force)`);
       }
       await superuser.end();
       await database.drop();
