@@ -125,8 +125,11 @@ export async function provisionDatabase(
     await works.seed?.(homePlace(works, tenant.placement, tenant));
     await wallDatabase(works, tenant);
   } catch (error) {
-    if (!there && !wasBegun) await takeBack(client, tenant);
-    if (isLoginNew) await dropLogin(client, tenant).catch(() => undefined);
+    if (!there && !wasBegun) {
+      await takeBack(client, tenant);
+      // Where the home stays, so does its login, for the next attempt.
+      if (isLoginNew) await dropLogin(client, tenant).catch(() => undefined);
+    }
     throw error;
   }
 }

@@ -92,8 +92,11 @@ export async function provisionSchema(
     await works.seed?.(homePlace(works, tenant.placement, tenant));
     await wallSchema(client, works, tenant);
   } catch (error) {
-    if (!there) await takeBack(client, tenant);
-    if (isLoginNew) await dropLogin(client, tenant).catch(() => undefined);
+    if (!there) {
+      await takeBack(client, tenant);
+      // Where the home stays, so does its login, for the next attempt.
+      if (isLoginNew) await dropLogin(client, tenant).catch(() => undefined);
+    }
     throw error;
   }
 }
