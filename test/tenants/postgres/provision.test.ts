@@ -87,13 +87,17 @@ describeEngine("postgres", "provisioning", () => {
         pw.run(other.id, () =>
           pw.postgres.pool.query(`select * from ${ben!.placement.name}.orders`),
         ),
-      ).rejects.toThrow(/permission denied|does not exist|does not live/);
+      ).rejects.toMatchObject({
+        code: expect.stringMatching(/^(PW_PLACEMENT|42501|42P01)$/) as string,
+      });
     }
     await expect(
       pw.run(ben!.id, () =>
         pw.postgres.pool.query(`select * from ${carla!.placement.name}.orders`),
       ),
-    ).rejects.toThrow(/permission denied|does not exist|does not live/);
+    ).rejects.toMatchObject({
+      code: expect.stringMatching(/^(PW_PLACEMENT|42501|42P01)$/) as string,
+    });
     const password = estate.secrets.get("vault/eve")!.password;
     const kept = await estate.one("select rolpassword from pg_authid where rolname = $1", [
       estate.secrets.get("vault/eve")!.user,

@@ -1,4 +1,5 @@
 import { randomUUID } from "node:crypto";
+import type pg from "pg";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { describeEngine } from "../../support/engine.js";
 import { unfinishedName } from "../../../src/tenants/postgres/database-home.js";
@@ -111,6 +112,32 @@ describeEngine("postgres", "homes made ahead", () => {
         placement.name,
       ]),
     ).toBe(`partywall: home of tenant ${id}`);
+  });
+
+  test("a promise taken back in the very moment of moving in is not moved into", async () => {
+    const { driver } = dyingAfter(Infinity);
+    const homes = estate.homes({ template: template() });
+    const vacancies = homes.vacancies({ strategy: "schema", size: 3 });
+    await vacancies.refill();
+    const id = randomUUID();
+    const placement = await vacancies.claim({ id });
+    class Racing extends (driver.Client as unknown as typeof pg.Client) {
+      override query(...args: never[]): never {
+        const [text] = args as unknown as [string];
+        const go = () => (super.query as (...all: never[]) => never)(...args);
+        if (!text.includes("pg_advisory_xact_lock")) return go();
+        return vacancies.returnUnused(async () => false).then(go) as never;
+      }
+    }
+    const racing = estate.homes({ template: template() }, { Client: Racing });
+    await expect(racing.provision({ id, slug: "in", placement })).rejects.toMatchObject({
+      code: "PW_PLACEMENT",
+    });
+    expect(
+      await estate.one("select obj_description(to_regnamespace($1), 'pg_namespace')", [
+        placement.name,
+      ]),
+    ).toBe("partywall: vacant home");
   });
 
   test("nobody but the admin reaches a home that is nobody's", async () => {
