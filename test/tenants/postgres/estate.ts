@@ -19,7 +19,7 @@ create table orders (
 `;
 
 /** A migrator that remembers what it has run in each home, as those of ORMs do. */
-export const MIGRATIONS = [
+const MIGRATIONS = [
   TABLES,
   "alter table orders add column if not exists amount int not null default 0",
 ];
