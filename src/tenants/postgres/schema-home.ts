@@ -1,6 +1,6 @@
 import type { SqlClient } from "../../guards/postgres/ddl/catalog.js";
 import { quoteIdentifier, quoteLiteral } from "../../guards/postgres/ddl/identifier.js";
-import { wallTenantSchema } from "../../guards/postgres/ddl/tenant-schema.js";
+import { planTenantSchema, wallTenantSchema } from "../../guards/postgres/ddl/tenant-schema.js";
 import type { Placement } from "../../scope/tenant.js";
 import { transaction, type AdminClient } from "./admin.js";
 import { cloneSchema } from "./clone-schema.js";
@@ -108,12 +108,14 @@ export async function wallSchema(
   tenant: ProvisionedTenant,
 ): Promise<void> {
   const login = ownLogin(tenant);
-  await wallTenantSchema(client, {
-    roles,
-    tenantId: tenant.id,
-    schema: homeOf(tenant),
-    tenantColumn,
-    ...(login !== undefined && { login }),
+  const options = { roles, tenantId: tenant.id, schema: homeOf(tenant), tenantColumn };
+  if (login !== undefined) {
+    await wallTenantSchema(client, { ...options, login });
+    return;
+  }
+  // In one round trip, for a sign-up waits for it.
+  await transaction(client, async () => {
+    await client.query((await planTenantSchema(client, options)).join(";\n"));
   });
 }
 

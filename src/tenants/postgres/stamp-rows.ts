@@ -33,15 +33,14 @@ export async function stampRows(
   schema: string | null = null,
 ): Promise<void> {
   const tables = (await client.query(TABLES, [column, schema])).rows as unknown as Stamped[];
-  const foreign: Stamped[] = [];
   const isOther = ({ type }: Stamped) =>
     `${quoteIdentifier(column)} is distinct from ${quoteLiteral(tenantId)}::${type}`;
-  for (const table of tables) {
-    const { rows } = await client.query(
-      `select exists (select from ${qualified(table)} where ${isOther(table)}) as any`,
-    );
-    if (rows[0]?.["any"] === true) foreign.push(table);
-  }
+  if (tables.length === 0) return;
+  const { rows } = await client.query(
+    `select array[${tables.map((table) => `exists (select from ${qualified(table)} where ${isOther(table)})`).join(", ")}] as found`,
+  );
+  const found = rows[0]?.["found"] as readonly boolean[];
+  const foreign = tables.filter((_, at) => found[at]);
   if (foreign.length === 0) return;
   await transaction(client, async () => {
     // Names of other schemas are written out only where the path does not find them.

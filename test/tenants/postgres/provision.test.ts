@@ -296,7 +296,7 @@ describeEngine("postgres", "provisioning", () => {
             await estate.superuser.query(`drop database ${name} with (force)`);
           }
         }
-        expect(at).toBeGreaterThan(24);
+        expect(at).toBeGreaterThan(12);
       },
     );
   });
