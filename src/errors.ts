@@ -30,6 +30,7 @@ export const ERROR_CODES = {
   PW_SEAL_REFUSED: { status: 500, expose: false },
   PW_PLACEMENT: { status: 500, expose: false },
   PW_PLACEMENT_STALE: { status: 503, expose: false },
+  PW_PROVISION_FAILED: { status: 503, expose: false },
   PW_POOL_EXHAUSTED: { status: 503, expose: false },
   PW_WALL_REFUSED: { status: 500, expose: false },
   PW_GUARD_FAILED: { status: 500, expose: false },

@@ -10,7 +10,7 @@ import { tenantOf } from "./scope/current.js";
 import type { TenantKey } from "./scope/directory.js";
 import { each, type EachOptions, type EachResult } from "./scope/each.js";
 import { assertEnterable } from "./scope/enterable.js";
-import type { Guard, GuardHost } from "./scope/guard.js";
+import type { Guard, GuardedTenant, GuardHost } from "./scope/guard.js";
 import { Keyring } from "./scope/keyring.js";
 import { Lifecycle, type LifecycleHandlers } from "./scope/lifecycle.js";
 import { assertRealm, claimRealm } from "./scope/realm.js";
@@ -55,6 +55,12 @@ export interface PartywallOptions<
   readonly mysql?: Mysql;
   /** Guard of the MongoDB wire. */
   readonly mongodb?: Mongodb;
+  /**
+   * Makes the place in which a new tenant lives, called by `pw.tenants.create()` before the guards admit it; for example
+   * `provision` of `provisioner()`. Must be idempotent: where it fails the tenant stays provisioning, and the same call
+   * to `create()` calls it again.
+   */
+  readonly provision?: (tenant: GuardedTenant & { readonly slug: string }) => Promise<void>;
   /** Receives system scopes, refused accesses and open rollouts. Where it fails, a system scope does not open. */
   readonly audit?: AuditSink;
   /** Where else a current scope may come from; for hosts without one asynchronous context per request. */
@@ -213,8 +219,10 @@ export function createPartywall<
     postgres: options.postgres as Postgres,
     mysql: options.mysql as Mysql,
     mongodb: options.mongodb as Mongodb,
-    tenants: new Tenants<Fields, FieldsInputOf<Schema>>(registry, guards, () =>
-      scopes.assertMayOpen("tenants"),
+    tenants: new Tenants<Fields, FieldsInputOf<Schema>>(
+      registry,
+      { guards, provision: options.provision },
+      () => scopes.assertMayOpen("tenants"),
     ),
     run: (tenant, fn) => scopes.run(tenant, fn),
     current: () => tenantOf(scopes.current()) as Tenant<Fields>,

@@ -2,16 +2,21 @@ import { existsSync } from "node:fs";
 import { PartywallError } from "../errors.js";
 import type { Partywall } from "../partywall.js";
 import { noConfig, pathIn, readConfig, type LoadedConfig } from "./config.js";
+import type { Provisioner } from "../tenants/postgres/provisioner.js";
 import type { Context } from "./context.js";
 import { causeLine } from "./error-report.js";
 import { UsageError } from "./usage-error.js";
 
 const FUNCTIONS = ["run", "central", "system", "each", "ready", "close"] as const;
 
+const HOME_FUNCTIONS = ["provision", "migrate", "migrateAll", "deprovision"] as const;
+
 /** The application that a command works for. */
 export interface Application extends LoadedConfig {
   /** The instance that `entry` exports; closed when the command ends. */
   partywall(): Promise<Partywall>;
+  /** The provisioner that `entry` exports as `homes`. Throws {@link UsageError} where it exports none. */
+  homes(): Promise<Provisioner>;
 }
 
 /** The application of the configuration, or undefined where there is none and none was named. */
@@ -21,8 +26,13 @@ export async function findApplication(context: Context): Promise<Application | u
   // Reading it may have filled the environment, as dotenv does.
   context.redactor.addEnvironment(context.env);
   context.redactor.addAddress(loaded.config.postgres?.url ?? "");
-  let instance: Promise<Partywall> | undefined;
-  return { ...loaded, partywall: () => (instance ??= enter(loaded, context)) };
+  let entry: Promise<Entry> | undefined;
+  const entered = () => (entry ??= enter(loaded, context));
+  return {
+    ...loaded,
+    partywall: async () => (await entered()).partywall,
+    homes: async () => homesOf(await entered()),
+  };
 }
 
 /** The application of the configuration. Throws {@link UsageError} where there is none. */
@@ -32,7 +42,13 @@ export async function loadApplication(context: Context): Promise<Application> {
   return application;
 }
 
-async function enter(loaded: LoadedConfig, context: Context): Promise<Partywall> {
+interface Entry {
+  readonly file: string;
+  readonly partywall: Partywall;
+  readonly exported: Readonly<Record<string, unknown>>;
+}
+
+async function enter(loaded: LoadedConfig, context: Context): Promise<Entry> {
   const file = pathIn(loaded, loaded.config.entry);
   if (!existsSync(file)) {
     throw new UsageError(
@@ -59,7 +75,21 @@ async function enter(loaded: LoadedConfig, context: Context): Promise<Partywall>
     );
   }
   context.defer(() => instance.close());
-  return instance;
+  return { file, partywall: instance, exported };
+}
+
+function homesOf({ file, exported }: Entry): Provisioner {
+  const homes = exported["homes"];
+  if (isProvisioner(homes)) return homes;
+  throw new UsageError(
+    `The entry ${file} exports no provisioner as \`homes\`. Add: export const homes = provisioner(pg, { … });`,
+  );
+}
+
+function isProvisioner(value: unknown): value is Provisioner {
+  if (typeof value !== "object" || value === null) return false;
+  const candidate = value as Record<string, unknown>;
+  return HOME_FUNCTIONS.every((name) => typeof candidate[name] === "function");
 }
 
 // By its shape: the application may have a copy of the package of its own.

@@ -1,4 +1,5 @@
 import type { TenantRecord } from "../registry/record.js";
+import type { Placement } from "../scope/tenant.js";
 import type { Context } from "./context.js";
 import { padded, printable } from "./display-width.js";
 import type { Column } from "./table.js";
@@ -12,6 +13,15 @@ export const TENANT_COLUMNS: readonly Column<TenantRecord>[] = [
   { title: "SINCE", value: ({ createdAt }) => createdAt.slice(0, 10) },
 ];
 
+function placementText({ strategy, name, server, secret }: Placement): string {
+  return [
+    strategy,
+    ...(name === undefined ? [] : [name]),
+    ...(server === undefined ? [] : [`on ${server}`]),
+    ...(secret === undefined ? [] : ["with a login of its own"]),
+  ].join(" ");
+}
+
 /** The lines that show one tenant whole; fields whose names tell of a secret are masked. */
 export function tenantLines(record: TenantRecord, { redactor }: Context): string[] {
   const { id, slug, name, status, placement, createdAt, updatedAt, version } = record;
@@ -21,7 +31,7 @@ export function tenantLines(record: TenantRecord, { redactor }: Context): string
     ["name", name],
     ["status", status],
     ["id", id],
-    ["placement", Object.values(placement).join(" ")],
+    ["placement", placementText(placement)],
     ["created", createdAt],
     ["updated", `${updatedAt} (version ${version})`],
     ...Object.entries(fields).map(

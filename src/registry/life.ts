@@ -1,32 +1,42 @@
 import { isDeepStrictEqual } from "node:util";
 import { unknownTenant } from "../scope/enterable.js";
-import type { Guard } from "../scope/guard.js";
+import type { Guard, GuardedTenant } from "../scope/guard.js";
 import type { TenantStatus } from "../scope/tenant.js";
 import { isTenantId } from "./identifier.js";
 import type { TenantPatch, TenantRecord } from "./record.js";
 import type { Registry } from "./registry.js";
 import { STATUS_RULES } from "./status.js";
-import { conflict, exists, guardsFailed, misplaced } from "./tenant-errors.js";
+import { conflict, exists, guardsFailed, misplaced, notProvisioned } from "./tenant-errors.js";
 
 const ATTEMPTS = 3;
+
+/** What follows the changes of a tenant's record. */
+export interface LifeFollowers {
+  readonly guards: readonly Guard[];
+  /** Makes the place in which a new tenant lives; idempotent. */
+  readonly provision?:
+    | ((tenant: GuardedTenant & { readonly slug: string }) => Promise<void>)
+    | undefined;
+}
 
 /** Changes of a tenant's record, and what the guards must do with each change of status. */
 export class TenantLife {
   readonly #registry: Registry;
   readonly #guards: readonly Guard[];
+  readonly #provision: LifeFollowers["provision"];
 
-  constructor(registry: Registry, guards: readonly Guard[]) {
+  constructor(registry: Registry, followers: LifeFollowers) {
     this.#registry = registry;
-    this.#guards = guards;
+    this.#guards = followers.guards;
+    this.#provision = followers.provision;
   }
 
-  /** Records a new tenant as provisioning, lets the guards admit it and makes it active. */
+  /** Records a new tenant as provisioning, makes its place, lets the guards admit it and makes it active. */
   async create(record: TenantRecord, mayResume: boolean): Promise<TenantRecord> {
     const provisioning = await this.#insert(record, mayResume);
-    await this.#admit(
-      provisioning,
-      `pw.tenants.create() with id ${JSON.stringify(record.id)} and the same values`,
-    );
+    const retry = `pw.tenants.create() with id ${JSON.stringify(record.id)} and the same values`;
+    await this.#makePlace(provisioning, retry);
+    await this.#admit(provisioning, retry);
     return this.#activate(provisioning);
   }
 
@@ -114,6 +124,16 @@ export class TenantLife {
 
   #stored(id: string): Promise<TenantRecord | undefined> {
     return this.#registry.outsideScopes(() => this.#registry.store.find({ id }));
+  }
+
+  async #makePlace({ id, slug, placement }: TenantRecord, retry: string): Promise<void> {
+    const provision = this.#provision;
+    if (provision === undefined) return;
+    try {
+      await this.#registry.outsideScopes(async () => provision({ id, slug, placement }));
+    } catch (cause) {
+      throw notProvisioned(id, retry, cause);
+    }
   }
 
   #admit({ id, placement }: TenantRecord, retry: string): Promise<void> {

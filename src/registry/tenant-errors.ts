@@ -34,6 +34,15 @@ export function misplaced(record: TenantRecord, to: TenantStatus): PartywallErro
   );
 }
 
+/** `PW_PROVISION_FAILED`: the place in which the tenant is to live is not there yet. */
+export function notProvisioned(id: string, retry: string, cause: unknown): PartywallError {
+  return new PartywallError(
+    "PW_PROVISION_FAILED",
+    `Tenant ${JSON.stringify(id)} could not be provisioned, so it is not active. Repeat ${retry}. See cause.`,
+    { cause },
+  );
+}
+
 /** `PW_GUARD_FAILED`: the registry and the guards' databases do not agree yet. */
 export function guardsFailed(message: string, faults: readonly unknown[]): PartywallError {
   const cause = faults.length === 1 ? faults[0] : new AggregateError(faults, "guards failed");

@@ -3,12 +3,11 @@ import { isDeepStrictEqual } from "node:util";
 import { PartywallError } from "../errors.js";
 import type { TenantKey } from "../scope/directory.js";
 import { unknownTenant } from "../scope/enterable.js";
-import type { Guard } from "../scope/guard.js";
 import type { Placement, TenantStatus } from "../scope/tenant.js";
 import { checkedFields } from "./fields.js";
 import { isPlacement } from "./hardened-store.js";
 import { isName, isSlug, isTenantId } from "./identifier.js";
-import { TenantLife } from "./life.js";
+import { TenantLife, type LifeFollowers } from "./life.js";
 import type { TenantRecord } from "./record.js";
 import type { Registry } from "./registry.js";
 import { LIVING, STATUSES } from "./status.js";
@@ -72,16 +71,17 @@ export class Tenants<Fields = Readonly<Record<string, unknown>>, FieldsInput = F
   readonly #assertAllowed: () => void;
 
   /** @internal */
-  constructor(registry: Registry, guards: readonly Guard[], assertAllowed: () => void) {
+  constructor(registry: Registry, followers: LifeFollowers, assertAllowed: () => void) {
     this.#registry = registry;
-    this.#life = new TenantLife(registry, guards);
+    this.#life = new TenantLife(registry, followers);
     this.#assertAllowed = assertAllowed;
   }
 
   /**
-   * Records a tenant as provisioning, lets every guard admit it, then makes it active. Where a guard fails the tenant
-   * stays provisioning, and the same call with the id of the error message resumes. Throws `PW_TENANT_INVALID`,
-   * `PW_TENANT_EXISTS`, `PW_GUARD_FAILED` (retry) or `PW_TENANT_CONFLICT`.
+   * Records a tenant as provisioning, calls `provision` of the options, lets every guard admit it, then makes it active.
+   * Where one of them fails the tenant stays provisioning, and the same call with the id of the error message resumes.
+   * Throws `PW_TENANT_INVALID`, `PW_TENANT_EXISTS`, `PW_PROVISION_FAILED` or `PW_GUARD_FAILED` (retry), or
+   * `PW_TENANT_CONFLICT`.
    */
   async create(tenant: NewTenant<FieldsInput>): Promise<TenantRecord<Fields>> {
     this.#assertAllowed();

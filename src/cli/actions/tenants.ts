@@ -1,7 +1,8 @@
 import { PartywallError } from "../../errors.js";
 import type { Partywall } from "../../partywall.js";
 import type { TenantRecord } from "../../registry/record.js";
-import type { TenantStatus } from "../../scope/tenant.js";
+import type { Placement, TenantStatus } from "../../scope/tenant.js";
+import { homeName } from "../../tenants/postgres/home-name.js";
 import { codeOf } from "../error-report.js";
 import { UsageError } from "../usage-error.js";
 
@@ -40,6 +41,53 @@ function known(record: TenantRecord | undefined, word: string): TenantRecord {
     "PW_TENANT_UNKNOWN",
     `There is no tenant with the slug or id ${JSON.stringify(word)}. partywall tenant list shows those there are.`,
   );
+}
+
+/**
+ * The placement that the flags of `tenant create` name; undefined where they name none. Throws {@link UsageError} for
+ * flags that do not go together.
+ */
+export function placementOf(
+  tenant: { readonly id: string; readonly slug: string },
+  flags: {
+    readonly strategy?: string | undefined;
+    readonly server?: string | undefined;
+    readonly home?: string | undefined;
+    readonly secret?: string | undefined;
+  },
+): Placement | undefined {
+  const { strategy = "row", server, home, secret } = flags;
+  if (strategy !== "schema" && strategy !== "database") {
+    if (home !== undefined || secret !== undefined) {
+      throw new UsageError(
+        "--home and --secret are for a tenant with a schema or database of its own. Add --strategy schema or --strategy database, or leave them out.",
+      );
+    }
+    return flags.strategy === undefined && server === undefined
+      ? undefined
+      : { strategy: "row", ...(server !== undefined && { server }) };
+  }
+  return {
+    strategy,
+    name: home ?? homeName(tenant),
+    ...(server !== undefined && { server }),
+    ...(secret !== undefined && { secret }),
+  };
+}
+
+/** A tenant in whatever status, for what is done after it was deleted. Throws as {@link findTenant} does. */
+export async function findDeparted(pw: Partywall, word: string): Promise<TenantRecord> {
+  try {
+    return await findTenant(pw, word);
+  } catch (error) {
+    if (codeOf(error) !== "PW_TENANT_UNKNOWN") throw error;
+    const [, kind, value = word] = /^(slug|id):(.+)$/s.exec(word) ?? [];
+    for await (const record of pw.tenants.all({ status: "deleted" })) {
+      if (kind !== "id" && record.slug === value) return record;
+      if (kind !== "slug" && record.id === value) return record;
+    }
+    throw error;
+  }
 }
 
 /** How many tenants there are in a status. */

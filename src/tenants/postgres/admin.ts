@@ -1,7 +1,10 @@
+import { createHash } from "node:crypto";
 import { PartywallError } from "../../errors.js";
 import type { SqlClient } from "../../guards/postgres/ddl/catalog.js";
 import { DEFAULT_SERVER } from "../../guards/postgres/place.js";
 import type { PgLogin } from "../../guards/postgres/servers.js";
+
+const LONGEST_WAIT_MS = 300_000;
 
 /** The slice of `pg.Client` that is used here. */
 export interface AdminClient extends SqlClient {
@@ -75,5 +78,53 @@ export class Admins {
     } finally {
       await client.end().catch(() => undefined);
     }
+  }
+
+  /**
+   * Runs `work` while nobody else works on the same home; who comes second waits. The lock ends with the connection, so
+   * also with the process.
+   */
+  alone<T>(
+    server: string | undefined,
+    home: string,
+    work: (client: AdminClient) => Promise<T>,
+  ): Promise<T> {
+    return this.with(server, undefined, async (client) => {
+      await client.query(`set lock_timeout = ${LONGEST_WAIT_MS}`);
+      try {
+        await client.query("select pg_catalog.pg_advisory_lock($1)", [lockKey(home)]);
+      } catch (cause) {
+        if ((cause as { code?: unknown }).code !== "55P03") throw cause;
+        throw new PartywallError(
+          "PW_PROVISION_FAILED",
+          `Another process has been working on the ${home} for ${LONGEST_WAIT_MS / 60_000} minutes. Nothing was done. See what it waits for, and try again.`,
+          { cause },
+        );
+      }
+      await client.query("reset lock_timeout");
+      return work(client);
+    });
+  }
+}
+
+/** What the advisory lock on the marks of vacant homes is called. */
+export const vacantLock = (strategy: "schema" | "database"): string => `vacant ${strategy}s`;
+
+/** A key for an advisory lock. */
+export function lockKey(what: string): string {
+  return createHash("sha256").update(`partywall ${what}`).digest().readBigInt64BE().toString();
+}
+
+/** Runs `work` in a transaction of its own. */
+export async function transaction<T>(client: SqlClient, work: () => Promise<T>): Promise<T> {
+  await client.query("begin");
+  try {
+    const result = await work();
+    await client.query("commit");
+    return result;
+  } catch (error) {
+    // A connection that broke cannot be rolled back either; what broke it is what must be told.
+    await client.query("rollback").catch(() => undefined);
+    throw error;
   }
 }

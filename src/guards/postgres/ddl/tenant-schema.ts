@@ -106,8 +106,8 @@ export async function wallTenantSchema(
   return takePrivileges(client, databasePrivileges(String(rows[0]?.["database"]), roles));
 }
 
-// Reads the catalogue and sends nothing else.
-async function planTenantSchema(
+/** The statements of {@link wallTenantSchema}, in order; reads the catalogue and sends nothing else. */
+export async function planTenantSchema(
   client: SqlClient,
   options: TenantSchemaOptions,
 ): Promise<string[]> {
