@@ -40,7 +40,6 @@ export async function deprovision(
   tenant: RegisteredTenant,
   options: DeprovisionOptions,
 ): Promise<DeprovisionReport> {
-  const { strategy, server } = tenant.placement;
   if (options.confirm !== tenant.slug) {
     throw refused(
       "`confirm` is not the tenant's slug. Pass the slug, so that no other tenant is meant.",
@@ -49,6 +48,16 @@ export async function deprovision(
   if (tenant.status !== "suspended" && tenant.status !== "deleted") {
     throw refused(`it is ${tenant.status}. Suspend or delete it first.`);
   }
+  return takeDown(works, tenant, options.dryRun === true);
+}
+
+/** Takes down a home from which the database keeps its tenant out; see `Provisioner.vacate`. */
+export async function takeDown(
+  works: Works,
+  tenant: ProvisionedTenant,
+  dryRun: boolean,
+): Promise<DeprovisionReport> {
+  const { strategy, server } = tenant.placement;
   if (strategy === "row") return { dropped: [], kept: [] };
   const home = homeOf(tenant);
   const isSchema = strategy === "schema";
@@ -57,12 +66,12 @@ export async function deprovision(
     isSchema ? schemaLock(home) : databaseLock(home),
     async (client) => {
       const dropped = isSchema
-        ? await takeDownSchema(client, tenant, options)
-        : await takeDownDatabase(client, works, tenant, options);
+        ? await takeDownSchema(client, tenant, dryRun)
+        : await takeDownDatabase(client, works, tenant, dryRun);
       const login = ownLogin(tenant);
       if (login === undefined) return { dropped, kept: [] };
       const role = `role ${JSON.stringify(login)}`;
-      if (options.dryRun === true) {
+      if (dryRun) {
         const isThere = await hasLogin(client, tenant);
         return { dropped: isThere ? [...dropped, role] : dropped, kept: [] };
       }
@@ -81,8 +90,8 @@ const ADMITTED = `select exists (select from partywall.seals
 
 async function takeDownSchema(
   client: AdminClient,
-  tenant: RegisteredTenant,
-  { dryRun = false }: DeprovisionOptions,
+  tenant: ProvisionedTenant,
+  dryRun: boolean,
 ): Promise<string[]> {
   const name = homeOf(tenant);
   const { there, mark } = await readSchemaMark(client, name);
@@ -100,8 +109,8 @@ const MAY_CONNECT = `select exists (select from pg_catalog.pg_database d, pg_cat
 async function takeDownDatabase(
   client: AdminClient,
   works: Works,
-  tenant: RegisteredTenant,
-  { dryRun = false }: DeprovisionOptions,
+  tenant: ProvisionedTenant,
+  dryRun: boolean,
 ): Promise<string[]> {
   const name = homeOf(tenant);
   const unfinished = unfinishedName(name, tenant.id);

@@ -13,6 +13,7 @@ import {
 } from "./database-home.js";
 import {
   deprovision,
+  takeDown,
   type DeprovisionOptions,
   type DeprovisionReport,
   type RegisteredTenant,
@@ -92,6 +93,12 @@ export interface Provisioner {
    * outside it, or was not confirmed.
    */
   deprovision(tenant: RegisteredTenant, options: DeprovisionOptions): Promise<DeprovisionReport>;
+  /**
+   * Drops a schema or database that a tenant has moved out of, which the placement names, and its own login there; for a
+   * mover. Idempotent. Rejects with `PW_PLACEMENT` where the database still lets the tenant in, for what is not marked as
+   * this tenant's, and for what is used by what is outside it.
+   */
+  vacate(tenant: ProvisionedTenant): Promise<DeprovisionReport>;
   /** Homes made ahead for sign-ups. */
   vacancies(options: VacanciesOptions): Vacancies;
 }
@@ -143,6 +150,7 @@ export function provisioner(pg: AdminPg, options: ProvisionerOptions): Provision
     migrate: migrateOne,
     migrateAll: (tenants, how) => migrateAll(tenants, migrateOne, how),
     deprovision: (tenant, how) => deprovision(works, tenant, how),
+    vacate: (tenant) => takeDown(works, tenant, false),
     vacancies: (how): Vacancies => {
       const homes = new VacantHomes(works, how);
       return Object.freeze<Vacancies>({

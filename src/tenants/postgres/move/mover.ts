@@ -11,6 +11,8 @@ import { copyTenant } from "../copy.js";
 import { matchTables } from "../match.js";
 import type { Premises } from "../premises.js";
 import { hasRows, ownColumns, sumInDatabase } from "../rows.js";
+import type { Provisioner } from "../provisioner.js";
+import type { ProvisionedTenant } from "../works.js";
 import { moveSequences } from "../sequences.js";
 import { readTables, titleOf, type PremisesTable } from "../tables.js";
 import { inTransaction } from "../transaction.js";
@@ -35,21 +37,11 @@ export interface HoldingGuard extends Pick<Guard, "admit" | "expel"> {
   release(tenant: GuardedTenant): Promise<void>;
 }
 
-/** A tenant's home, as it is built and taken down. */
-export interface HomeBuilder {
-  /** Builds the empty home that a placement names; idempotent. */
-  provision(tenant: {
-    readonly id: string;
-    readonly slug: string;
-    readonly placement: Placement;
-  }): Promise<unknown>;
-  /** Takes down a home in which the tenant does not live; idempotent. */
-  demolish(tenant: {
-    readonly id: string;
-    readonly slug: string;
-    readonly placement: Placement;
-  }): Promise<unknown>;
-}
+/** Homes, as they are made and taken down; a `provisioner()` fits. */
+export type HomeBuilder = Pick<Provisioner, "provision"> & {
+  /** Takes down a home that the tenant has moved out of; idempotent. */
+  vacate(tenant: ProvisionedTenant): Promise<unknown>;
+};
 
 /** What {@link tenantMover} takes. */
 export interface MoverOptions {
@@ -59,7 +51,7 @@ export interface MoverOptions {
   readonly admin: PgLogin;
   /** The same on the further servers, by their names. */
   readonly servers?: Readonly<Record<string, PgLogin>>;
-  /** Builds homes for the strategies `schema` and `database`, and takes them down. */
+  /** Makes homes for the strategies `schema` and `database`, and takes them down: a `provisioner()`. */
   readonly homes: HomeBuilder;
   /** Name of the tenant column, where tables have one. Default `"tenant_id"`. */
   readonly tenantColumn?: string;
@@ -127,17 +119,17 @@ const MOST_ROUNDS = 1000;
  * import pg from "pg";
  * import { createPartywall } from "partywall";
  * import { guardPg } from "partywall/guards/postgres";
- * import { tenantMover, type HomeBuilder } from "partywall/tenants";
+ * import { provisioner, tenantMover } from "partywall/tenants";
  *
- * async function promote(homes: HomeBuilder) {
- *   const guard = guardPg(pg, { app: process.env["APP_URL"], system: process.env["SYSTEM_URL"] });
- *   const pw = createPartywall({ secret: process.env["PARTYWALL_SECRET"], postgres: guard });
- *   const admin = process.env["MIGRATION_URL"] ?? "";
- *   const mover = tenantMover(pg, { tenants: pw.tenants, guard, admin, homes });
- *   const report = await mover.move({ slug: "acme" }, { strategy: "database", name: "acme" });
- *   console.log(`held for ${report.pauseMs} ms`);
- *   await mover.confirm({ slug: "acme" });
- * }
+ * const admin = process.env["MIGRATION_URL"] ?? "";
+ * const guard = guardPg(pg, { app: process.env["APP_URL"], system: process.env["SYSTEM_URL"] });
+ * const pw = createPartywall({ secret: process.env["PARTYWALL_SECRET"], postgres: guard });
+ * const roles = { app: "shop_app", system: "shop_system" };
+ * const homes = provisioner(pg, { admin, roles, template: { database: { database: "shop_template" } } });
+ * const mover = tenantMover(pg, { tenants: pw.tenants, guard, admin, homes });
+ * const report = await mover.move({ slug: "acme" }, { strategy: "database", name: "acme" });
+ * console.log(`held for ${report.pauseMs} ms`);
+ * await mover.confirm({ slug: "acme" });
  * ```
  */
 export function tenantMover(pg: AdminPg, options: MoverOptions): TenantMover {
@@ -184,7 +176,7 @@ class Mover implements TenantMover {
       if (entry.from.strategy === "row") {
         await this.#at(tenant, entry.from, async (old) => clearTables(old, await tablesOf(old)));
       } else {
-        await this.#options.homes.demolish({ ...tenant, placement: entry.from });
+        await this.#options.homes.vacate({ ...tenant, placement: entry.from });
       }
       await journal.note(entry, "confirmed");
     });
@@ -210,7 +202,7 @@ class Mover implements TenantMover {
           clearTables(target, await tablesOf(target)),
         );
       } else {
-        await this.#options.homes.demolish({ ...tenant, placement: entry.to });
+        await this.#options.homes.vacate({ ...tenant, placement: entry.to });
       }
       await journal.note(entry, "given up");
     });

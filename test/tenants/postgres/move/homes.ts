@@ -17,7 +17,7 @@ export function townHomes(town: Town): HomeBuilder & { readonly built: Placement
       await town.buildHome(id, { slug, strategy, ...(on && { server: on }) });
       built.push(placement);
     },
-    demolish: async ({ placement }) => {
+    vacate: async ({ placement }) => {
       const { strategy, name = "" } = placement;
       await server(placement).query(
         strategy === "schema"

@@ -68,7 +68,7 @@ function mortal(town: Town, homes: MoverOptions["homes"], fate: Fate) {
       admin: town.database.url,
       homes: {
         provision: (tenant) => fate.pass(async () => homes.provision(tenant)),
-        demolish: (tenant) => fate.pass(async () => homes.demolish(tenant)),
+        vacate: (tenant) => fate.pass(async () => homes.vacate(tenant)),
       },
     },
   );
