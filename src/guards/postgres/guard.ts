@@ -1,5 +1,6 @@
 import { PartywallError } from "../../errors.js";
 import type { Guard, GuardedTenant, GuardHost } from "../../scope/guard.js";
+import { bootAudit, refuseFindings, type BootAudit } from "./audit/boot-audit.js";
 import { admitTenant, expelTenant, rotateTenantSeals, type KeeperPool } from "./admissions.js";
 import {
   guardedClientClass,
@@ -47,6 +48,12 @@ export interface GuardPgOptions {
    * that are not enforced yet let pass. Left out, nothing of that is done.
    */
   readonly rollout?: GuardRollout;
+  /**
+   * Lets `pw.ready()` audit the catalogue too, through the system login, and refuse where it finds a way around the
+   * wall: `"refuse"` for critical and high findings, or what is refused and what may stay. Left out, `pw.ready()` proves
+   * only what it needs to. See `docs/reference/audit.md`.
+   */
+  readonly audit?: "refuse" | BootAudit;
   /** How long expelling a tenant waits for transactions under way before ending them; default 10,000 ms. */
   readonly expelGraceMs?: number;
   /** How long a statement cancelled by `query_timeout` may take to end before its connection is closed; default 5,000 ms. */
@@ -141,6 +148,7 @@ class GuardOfPostgres implements Guard {
   readonly #pg: PgInternals;
   readonly #options: GuardPgOptions;
   readonly #office: TicketOffice;
+  readonly #audit: Required<BootAudit> | undefined;
   readonly Client: GuardedClientClass;
   readonly Pool: new (config?: unknown) => PgPool;
   readonly driver: object;
@@ -153,6 +161,7 @@ class GuardOfPostgres implements Guard {
     this.#pg = pg;
     this.#options = options;
     this.#office = new TicketOffice(options.rollout && new Rollout(options.rollout));
+    this.#audit = options.audit === undefined ? undefined : bootAudit(options.audit);
     const rules: ClientRules = {
       startup: options.startup === false ? {} : { ...STARTUP, ...options.startup },
       mostPrepared: mostPrepared(options.preparedStatements),
@@ -238,6 +247,18 @@ class GuardOfPostgres implements Guard {
       keepsStatements: mostPrepared(this.#options.preparedStatements) > 0,
       rollout: rollout?.isOpen === true ? rollout.until : undefined,
     });
+    if (this.#audit !== undefined) await this.#auditWall(this.#audit);
+  }
+
+  async #auditWall(audit: Required<BootAudit>): Promise<void> {
+    const client = await this.#keeperPool().connect();
+    let sound = false;
+    try {
+      await refuseFindings(client, await this.#appRole(), audit);
+      sound = true;
+    } finally {
+      client.release(!sound);
+    }
   }
 
   async close(): Promise<void> {

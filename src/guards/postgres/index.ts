@@ -1,5 +1,6 @@
 export { guardPg } from "./guard.js";
 export type { GuardPgOptions, PgLogin, PostgresGuard } from "./guard.js";
+export type { BootAudit } from "./audit/boot-audit.js";
 export type { PgModule } from "./driver.js";
 export { insertRows } from "./insert-rows.js";
 export type { InsertRowsOptions } from "./insert-rows.js";

@@ -73,10 +73,10 @@ where g.grantee = 0`,
     severity: "high",
     why: "{object} are the login's from the moment they are made, before a wall stands before them.",
     fix: "Take the default privileges away; the wall grants what the application needs.",
-    find: `select distinct format('tables that %I makes%s%s', o.rolname, coalesce(format(' in %I', n.nspname), ''),
+    find: `select distinct format('tables that %I makes%s%s', o.rolname, case when n.oid is null then '' else format(' in %I', n.nspname) end,
     case a.grantee when 0 then ', for PUBLIC' else '' end) as object,
   format('alter default privileges for role %I%s revoke all on tables from %s', o.rolname,
-    coalesce(format(' in schema %I', n.nspname), ''), case a.grantee when 0 then 'public' else quote_ident(l.rolname) end) as sql
+    case when n.oid is null then '' else format(' in schema %I', n.nspname) end, case a.grantee when 0 then 'public' else quote_ident(l.rolname) end) as sql
 from pg_default_acl d join pg_roles o on o.oid = d.defaclrole left join pg_namespace n on n.oid = d.defaclnamespace
 cross join lateral aclexplode(d.defaclacl) a, login l
 where d.defaclobjtype = 'r' and a.grantee in (0, l.oid) and o.oid <> l.oid`,
