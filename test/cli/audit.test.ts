@@ -76,7 +76,7 @@ describeEngine("postgres", "partywall audit", () => {
       "drop publication feed",
       async () => {
         const { code, stdout, stderr } = await audit(["--fix"]);
-        expect({ code, stderr }).toEqual({ code: 1, stderr: "" });
+        expect({ code, stderr }).toEqual({ code: 1, stderr: "the entry says hello\n" });
         expect(stdout).toContain(
           `revoke truncate on public.orders from "${shop.roles.app}", public;`,
         );
@@ -86,6 +86,7 @@ describeEngine("postgres", "partywall audit", () => {
           return (JSON.parse(json.stdout) as AuditReport).findings.map((one) => one.code);
         };
         expect(await codes()).toEqual(["proof-failed", "truncate", "publication"]);
+        expect(stdout.split("\n").filter((line) => !/^(--|revoke|$)/.test(line))).toEqual([]);
         await shop.rows(stdout);
         expect(await codes()).toEqual(["publication"]);
         const accepted = await audit(["--fix", "--accept", "publication"]);

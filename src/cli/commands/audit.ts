@@ -65,6 +65,7 @@ export const command = defineCommand({
         import("../actions/audit.js"),
       ]);
     assertKnown(flags.accept, actions.findingCodes());
+    if (flags.fix) context.reserveStdout();
     const application = await findApplication(context);
     const config = application?.config;
     const request: AuditRequest = {

@@ -56,10 +56,10 @@ above as (
   union select i.inhparent from above a join pg_inherits i on i.inhrelid = a.oid
 ),
 member as (
-  select c.*, coalesce((select p.attnum from policy_column p where p.oid = c.oid),
+  select c.*, coalesce(pc.attnum,
     (select min(a.attnum) from pg_attribute a
       where a.attrelid = c.oid and not a.attisdropped and a.attname in (select name from tenant_column))) as tenant_attnum
-  from family f join pg_class c on c.oid = f.oid where c.relkind in ('r', 'p', 'f')
+  from family f join pg_class c on c.oid = f.oid left join policy_column pc on pc.oid = f.oid where c.relkind in ('r', 'p', 'f')
 ),
 tenant_table as materialized (
   select c.oid, c.relnamespace, c.relowner, c.relkind, c.relispartition, c.relrowsecurity, c.relforcerowsecurity,
