@@ -29,6 +29,8 @@ export interface Context {
    * happens to be a table's name must not be cut out of it.
    */
   product(data: unknown, text: () => string | readonly string[]): void;
+  /** From here on standard output is for `product` alone: what the application prints goes to standard error. */
+  reserveStdout(): void;
   /**
    * Secrets included, for what somebody has expressly asked to see: the data on standard output with `--json`, the
    * text on standard error otherwise, so that it does not end up in a script.
@@ -80,6 +82,7 @@ export function createContext(host: Host, options: ContextOptions): Context {
       if (json) host.stdout.write(`${JSON.stringify(data)}\n`);
       else write(host.stdout, text());
     },
+    reserveStdout: () => host.reserveStdout?.(),
     reveal: (data, text) =>
       json ? host.stdout.write(`${JSON.stringify(data)}\n`) : host.stderr.write(`${text()}\n`),
     note: (text) => {

@@ -19,7 +19,7 @@ export interface Host {
   readonly ask?: (question: string, signal: AbortSignal) => Promise<string>;
   /** Aborted, with an {@link Interruption} as its reason, when the work is to stop. */
   readonly signal: AbortSignal;
-  /** Called once `--json` is known: from then on what others print to standard output must go elsewhere. */
+  /** Called once it is known that standard output is for data, as with `--json`: from then on what others print to standard output must go elsewhere. */
   readonly reserveStdout?: () => void;
   /** Takes what tells of an error that nobody caught, and gives the exit code to end with. */
   readonly onFault?: (handle: (error: unknown) => number) => void;

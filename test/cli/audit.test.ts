@@ -39,13 +39,15 @@ describeEngine("postgres", "partywall audit", () => {
 
   test("names what is wrong and ends with 1, unless it is milder than asked for or accepted", () =>
     planted(
-      "create function peek() returns int language sql security definer as 'select 1'",
+      "create function peek() returns int language sql security definer set search_path = pg_catalog as 'select 1'",
       "drop function peek()",
       async () => {
         const people = await audit();
         expect(people.code).toBe(1);
         expect(people.stdout).toContain("high  security-definer  public.peek()");
-        expect(people.stdout).toContain("  Fix: alter function public.peek() security invoker");
+        expect(people.stdout).toContain(
+          `  Fix: Take the right to call it, or let it run with the caller's rights.\n    revoke execute on routine public.peek() from`,
+        );
         expect(people.stdout).toContain("1 high.\nThe proof stands.");
         for (const flags of [
           ["--fail-on", "critical"],
@@ -65,6 +67,30 @@ describeEngine("postgres", "partywall audit", () => {
           ]);
         }
         expect((await audit(["--fail-on", "low"])).code).toBe(1);
+      },
+    ));
+
+  test("--fix prints one script that mends what SQL can, and runs none of it", () =>
+    planted(
+      `grant truncate on orders to ${shop.roles.app}; create publication feed for table orders`,
+      "drop publication feed",
+      async () => {
+        const { code, stdout, stderr } = await audit(["--fix"]);
+        expect({ code, stderr }).toEqual({ code: 1, stderr: "the entry says hello\n" });
+        expect(stdout).toContain(
+          `revoke truncate on public.orders from "${shop.roles.app}", public;`,
+        );
+        expect(stdout).toContain("-- medium  publication  feed\n-- For you to decide: ");
+        const codes = async () => {
+          const json = await audit(["--json"]);
+          return (JSON.parse(json.stdout) as AuditReport).findings.map((one) => one.code);
+        };
+        expect(await codes()).toEqual(["proof-failed", "truncate", "publication"]);
+        expect(stdout.split("\n").filter((line) => !/^(--|revoke|$)/.test(line))).toEqual([]);
+        await shop.rows(stdout);
+        expect(await codes()).toEqual(["publication"]);
+        const accepted = await audit(["--fix", "--accept", "publication"]);
+        expect(accepted).toMatchObject({ code: 0, stdout: "" });
       },
     ));
 

@@ -8,6 +8,7 @@ import {
   type Finding,
   type Severity,
 } from "../../guards/postgres/audit/check.js";
+import { mendingScript } from "../../guards/postgres/audit/mending-script.js";
 import type { SqlClient } from "../../guards/postgres/ddl/catalog.js";
 import { tableName, type TableName } from "../../guards/postgres/ddl/identifier.js";
 import type { PartywallConfig } from "../define-config.js";
@@ -100,6 +101,11 @@ export async function auditCatalogue(
     proof: "not run",
     findings: accepted(findings, request.accept),
   };
+}
+
+/** The SQL that mends what was found and not accepted, as one script. */
+export function mendingSql({ findings }: AuditReport): string {
+  return mendingScript(findings.filter((one) => !one.accepted));
 }
 
 /** Whether a finding is at least so bad, and was not accepted. */

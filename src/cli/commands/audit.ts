@@ -11,7 +11,7 @@ import { UsageError } from "../usage-error.js";
 export const command = defineCommand({
   name: "audit",
   summary: "Proves that the wall stands, and names every way around it.",
-  usage: "[--fail-on <severity>] [--accept <code>]…",
+  usage: "[--fail-on <severity>] [--accept <code>]… [--fix]",
   details:
     "Lets the application's instance prove its wall as pw.ready() does, then reads the live catalogue: in a system scope, or through --url. Changes nothing. Ends with 1 where a finding is at least as bad as --fail-on.",
   flags: {
@@ -27,6 +27,10 @@ export const command = defineCommand({
       value: "code",
       multiple: true,
       summary: "Findings that are known and may stay: they are listed, and do not count.",
+    },
+    fix: {
+      type: "boolean",
+      summary: "Prints the SQL that mends the findings, as one script, and runs none of it.",
     },
     "catalogue-only": {
       type: "boolean",
@@ -46,6 +50,7 @@ export const command = defineCommand({
       line: "audit --accept privilege-signal-backends --json",
       says: "where a right cannot be taken on a managed server",
     },
+    { line: "audit --fix > mend.sql", says: "to be read, and run by the owner of the tables" },
     {
       line: "audit --catalogue-only --app shop_app --system shop_system",
       says: "without the application, on PARTYWALL_DATABASE_URL",
@@ -60,6 +65,7 @@ export const command = defineCommand({
         import("../actions/audit.js"),
       ]);
     assertKnown(flags.accept, actions.findingCodes());
+    if (flags.fix) context.reserveStdout();
     const application = await findApplication(context);
     const config = application?.config;
     const request: AuditRequest = {
@@ -94,7 +100,11 @@ export const command = defineCommand({
       const client = url === undefined ? undefined : await connect(context, application, url);
       report = await actions.auditApplication(pw, request, client);
     }
-    context.show(report, () => reportLines(report, context));
+    if (flags.fix) {
+      context.product(report, () => actions.mendingSql(report));
+    } else {
+      context.show(report, () => reportLines(report, context));
+    }
     return actions.failsAt(flags["fail-on"], report) ? 1 : 0;
   },
 });
@@ -119,10 +129,11 @@ function reportLines(
   context: Context,
 ): string[] {
   const { paint } = context;
-  const blocks = findings.flatMap(({ severity, code, object, why, fix, accepted }) => [
+  const blocks = findings.flatMap(({ severity, code, object, why, fix, sql, accepted }) => [
     `${paint(COLOURS[severity], severity)}  ${paint("bold", code)}  ${printable(object)}${accepted ? "  (accepted)" : ""}`,
     `  ${printable(why)}`,
-    ...fix.split("\n").map((line, at) => `  ${at === 0 ? "Fix: " : "     "}${printable(line)}`),
+    `  Fix: ${printable(fix)}`,
+    ...(sql?.split("\n") ?? []).map((line) => `    ${paint("dim", printable(line))}`),
     "",
   ]);
   const counts = Object.keys(COLOURS).flatMap((severity) => {

@@ -1,5 +1,6 @@
 import { PartywallError } from "../../errors.js";
 import type { Guard, GuardedTenant, GuardHost } from "../../scope/guard.js";
+import { bootAudit, refuseFindings, type BootAudit } from "./audit/boot-audit.js";
 import {
   admitTenant,
   expelTenant,
@@ -86,6 +87,12 @@ export interface GuardPgOptions {
    * that are not enforced yet let pass. Left out, nothing of that is done.
    */
   readonly rollout?: GuardRollout;
+  /**
+   * Lets `pw.ready()` audit the catalogue too, through the system login, and refuse where it finds a way around the
+   * wall: `"refuse"` for critical and high findings, or what is refused and what may stay. Left out, `pw.ready()` proves
+   * only what it needs to. See `docs/reference/audit.md`.
+   */
+  readonly audit?: "refuse" | BootAudit;
   /** How long expelling a tenant waits for transactions under way before ending them; default 10,000 ms. */
   readonly expelGraceMs?: number;
   /** How long a statement cancelled by `query_timeout` may take to end before its connection is closed; default 5,000 ms. */
@@ -190,6 +197,7 @@ class GuardOfPostgres implements Guard {
   readonly #budget: Budget;
   readonly #router: Router;
   readonly #relocations: Relocations;
+  readonly #audit: Required<BootAudit> | undefined;
   readonly Client: GuardedClientClass;
   readonly Pool: new (config?: unknown) => PgPool;
   readonly driver: object;
@@ -203,6 +211,7 @@ class GuardOfPostgres implements Guard {
     this.#options = options;
     this.#office = new TicketOffice(options.rollout && new Rollout(options.rollout));
     this.#servers = new Servers({ app: options.app, system: options.system }, options.servers);
+    this.#audit = options.audit === undefined ? undefined : bootAudit(options.audit);
     const rules: ClientRules = {
       startup: options.startup === false ? {} : { ...STARTUP, ...options.startup },
       mostPrepared: mostPrepared(options.preparedStatements),
@@ -361,9 +370,12 @@ class GuardOfPostgres implements Guard {
   // The role under which a tenant's statements run.
   async #appRole({ id, placement }: GuardedTenant): Promise<string> {
     const place = placeOf(id, placement);
-    const own = await this.#router.userOf(place);
-    if (own !== undefined) return own;
-    const login = this.#servers.login(place.server, "app");
+    return (await this.#router.userOf(place)) ?? this.#sharedRole(place.server);
+  }
+
+  // The role of a server's own login.
+  #sharedRole(server: string): string {
+    const login = this.#servers.login(server, "app");
     const client = new this.#pg.Client(login) as unknown as { user?: string };
     if (client.user) return client.user;
     throw new PartywallError(
@@ -401,6 +413,18 @@ class GuardOfPostgres implements Guard {
         keepsStatements: mostPrepared(this.#options.preparedStatements) > 0,
         rollout: rollout?.isOpen === true ? rollout.until : undefined,
       });
+      if (this.#audit !== undefined) await this.#auditWall(server, this.#audit);
+    }
+  }
+
+  async #auditWall(server: string, audit: Required<BootAudit>): Promise<void> {
+    const client = await this.#keeperPool(server).connect();
+    let sound = false;
+    try {
+      await refuseFindings(client, this.#sharedRole(server), audit);
+      sound = true;
+    } finally {
+      client.release(!sound);
     }
   }
 

@@ -2,6 +2,7 @@ export { guardPg } from "./guard.js";
 export type { ConnectionBudget, GuardPgOptions, HoldOptions, PostgresGuard } from "./guard.js";
 export type { PgLogin, PgServer } from "./servers.js";
 export type { Credentials, TenantLogin } from "./router.js";
+export type { BootAudit } from "./audit/boot-audit.js";
 export type { PgModule } from "./driver.js";
 export { insertRows } from "./insert-rows.js";
 export type { InsertRowsOptions } from "./insert-rows.js";

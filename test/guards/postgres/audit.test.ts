@@ -1,11 +1,16 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { applyWall } from "partywall/guards/postgres";
+import pg from "pg";
+import { createPartywall } from "partywall";
+import { applyWall, guardPg, type GuardPgOptions } from "partywall/guards/postgres";
 import { auditDatabase } from "../../../src/guards/postgres/audit/audit.js";
 import type { AuditSubject, Finding } from "../../../src/guards/postgres/audit/check.js";
-import { auditCodes } from "../../../src/guards/postgres/audit/checks.js";
+import { mendingScript } from "../../../src/guards/postgres/audit/mending-script.js";
+import { auditCodes, checksFor } from "../../../src/guards/postgres/audit/checks.js";
 import { describeEngine } from "../../support/engine.js";
 import { repeated } from "../../support/roles.js";
+import { HOLES } from "./audit-holes.js";
 import { buildSite, type Site } from "./site.js";
+import { SECRET } from "./world.js";
 
 const TABLES = `
 create table notes (tenant_id uuid not null, id int not null, body text, primary key (tenant_id, id));
@@ -24,286 +29,6 @@ create function harmless() returns int language sql as 'select 1';
 create function hidden() returns int language sql security definer as 'select 1';
 revoke execute on function hidden() from public;
 `;
-
-interface Fault {
-  readonly code: string;
-  readonly object: string;
-  /** What an administrator does; `$app`, `$system` and `$owner` are the roles, `$db` the database. */
-  readonly plant: string;
-  readonly undo: string;
-  /** Codes that the same fault has as well. */
-  readonly also?: readonly string[];
-}
-
-const FAULTS: readonly Fault[] = [
-  {
-    code: "login-superuser",
-    object: "$app",
-    plant: "alter role $app superuser",
-    undo: "alter role $app nosuperuser",
-    // A superuser has every right there is.
-    also: ["privilege-", "truncate", "security-definer"],
-  },
-  {
-    code: "login-bypassrls",
-    object: "$app",
-    plant: "alter role $app bypassrls",
-    undo: "alter role $app nobypassrls",
-    also: ["privilege-role-attributes"],
-  },
-  {
-    code: "login-createrole",
-    object: "$app",
-    plant: "alter role $app createrole",
-    undo: "alter role $app nocreaterole",
-    also: ["privilege-role-attributes"],
-  },
-  {
-    code: "login-replication",
-    object: "$app",
-    plant: "alter role $app replication",
-    undo: "alter role $app noreplication",
-    also: ["privilege-role-attributes"],
-  },
-  {
-    code: "privilege-role-attributes",
-    object: "$app",
-    plant: "alter role $app createdb",
-    undo: "alter role $app nocreatedb",
-  },
-  {
-    code: "login-owns",
-    object: "table public.events_1",
-    plant: "alter table events_1 owner to $app",
-    undo: "alter table events_1 owner to current_user; revoke all on events_1 from $app; grant select, insert, update, delete on events_1 to $app",
-    also: ["truncate"],
-  },
-  {
-    code: "login-owns",
-    object: "database $db",
-    plant: "alter database $db owner to $app",
-    undo: "alter database $db owner to current_user; revoke temporary, create on database $db from $app",
-    // The owner of the database owns the schema public too.
-    also: ["privilege-temp-tables", "privilege-schema-create"],
-  },
-  {
-    code: "login-owns",
-    object: "schema partywall",
-    plant: "alter schema partywall owner to $app",
-    undo: "alter schema partywall owner to current_user; revoke create on schema partywall from $app; grant usage on schema partywall to $app",
-    also: ["privilege-schema-create"],
-  },
-  {
-    code: "login-owns",
-    object: "function partywall.tenant_uuid()",
-    plant: "alter function partywall.tenant_uuid() owner to $app",
-    undo: "alter function partywall.tenant_uuid() owner to $owner; grant execute on function partywall.tenant_uuid() to $app",
-  },
-  {
-    code: "login-member",
-    object: "pg_read_all_data",
-    plant: "grant pg_read_all_data to $app",
-    undo: "revoke pg_read_all_data from $app",
-    also: ["seals-reachable", "privilege-prepared-statements"],
-  },
-  {
-    code: "seal-parameter",
-    object: "backtrace_functions",
-    plant: "grant set on parameter backtrace_functions to $app",
-    undo: "revoke set on parameter backtrace_functions from $app",
-  },
-  {
-    code: "seals-reachable",
-    object: "partywall.seals",
-    plant: "grant select (tenant) on partywall.seals to $app",
-    undo: "revoke select (tenant) on partywall.seals from $app",
-  },
-  {
-    code: "row-security-off",
-    object: "public.notes",
-    plant: "alter table notes no force row level security",
-    undo: "alter table notes force row level security",
-  },
-  {
-    code: "row-security-off",
-    object: "public.events_1",
-    plant: "alter table events_1 disable row level security",
-    undo: "alter table events_1 enable row level security",
-  },
-  {
-    // Attached later, and granted before it had policies.
-    code: "row-security-off",
-    object: "public.events_2",
-    plant:
-      "create table events_2 partition of events for values in (2); grant select on events_2 to $app",
-    undo: "drop table events_2",
-    also: ["policy-changed"],
-  },
-  {
-    code: "policy-changed",
-    object: "public.notes",
-    plant: "alter policy partywall_tenant on notes using (true)",
-    undo: "rebuild",
-  },
-  {
-    code: "policy-changed",
-    object: "public.notes",
-    plant: "alter policy partywall_tenant on notes with check (true)",
-    undo: "rebuild",
-  },
-  {
-    code: "policy-changed",
-    object: "public.notes",
-    plant: "alter policy partywall_tenant on notes to $system",
-    undo: "rebuild",
-  },
-  {
-    code: "policy-changed",
-    object: 'public."Odd ""Name"',
-    plant: 'drop policy partywall_tenant on "Odd ""Name"',
-    undo: "rebuild",
-  },
-  {
-    code: "table-unwalled",
-    object: "public.later",
-    plant: "create table later (tenant_id uuid, id int); grant select on later to $app",
-    undo: "drop table later",
-  },
-  {
-    // By the name that another table's tenant column has.
-    code: "table-unwalled",
-    object: "shop.later",
-    plant:
-      "create schema shop; create table shop.later (org uuid); grant update (org) on shop.later to $app",
-    undo: "drop schema shop cascade",
-  },
-  {
-    // Said to be a tenant's, and reached by nobody yet.
-    code: "table-unwalled",
-    object: "public.declared",
-    plant: "create table declared (id int)",
-    undo: "drop table declared",
-  },
-  {
-    code: "truncate",
-    object: "public.notes",
-    plant: "grant truncate on notes to public",
-    undo: "revoke truncate on notes from public",
-  },
-  {
-    code: "foreign-key-without-tenant",
-    object: "tag_of on public.likes",
-    plant: "create table likes (tag uuid constraint tag_of references tags (id) on delete cascade)",
-    undo: "drop table likes",
-  },
-  {
-    code: "foreign-key-without-tenant",
-    object: "counter_of on public.notes",
-    plant:
-      "alter table notes add column counter int, add constraint counter_of foreign key (counter) references counters (id)",
-    undo: "alter table notes drop column counter",
-  },
-  {
-    code: "unique-without-tenant",
-    object: "public.one_body",
-    plant: "create unique index one_body on notes (body)",
-    undo: "drop index one_body",
-  },
-  {
-    code: "unique-without-tenant",
-    object: "public.one_lower",
-    plant: "create unique index one_lower on notes (lower(body)) include (tenant_id)",
-    undo: "drop index one_lower",
-  },
-  {
-    code: "view-runs-as-owner",
-    object: "public.all_notes",
-    plant:
-      "create view all_notes as select * from own_notes; grant select (body) on all_notes to $app",
-    undo: "drop view all_notes",
-  },
-  {
-    code: "view-runs-as-owner",
-    object: "public.own_notes",
-    plant: "alter view own_notes set (security_invoker = off)",
-    undo: "alter view own_notes set (security_invoker = on)",
-  },
-  {
-    code: "materialised-view",
-    object: "public.note_copy",
-    plant:
-      "create materialized view note_copy as select body from notes; grant select on note_copy to public",
-    undo: "drop materialized view note_copy",
-  },
-  {
-    code: "security-definer",
-    object: "public.peek(integer)",
-    plant: "create function peek(int) returns int language sql security definer as 'select 1'",
-    undo: "drop function peek(int)",
-  },
-  {
-    // In the wall's own schema, but not of the wall.
-    code: "security-definer",
-    object: "partywall.peek()",
-    plant:
-      "create function partywall.peek() returns int language sql security definer as 'select 1'",
-    undo: "drop function partywall.peek()",
-  },
-  {
-    code: "privilege-temp-tables",
-    object: "$app",
-    plant: "grant temporary on database $db to public",
-    undo: "revoke temporary on database $db from public",
-  },
-  {
-    code: "privilege-schema-create",
-    object: "$app",
-    plant: "grant create on schema public to $app",
-    undo: "revoke create on schema public from $app",
-  },
-  {
-    code: "privilege-languages",
-    object: "$app",
-    plant: "grant usage on language plpgsql to public",
-    undo: "revoke usage on language plpgsql from public",
-  },
-  {
-    code: "privilege-large-objects",
-    object: "$app",
-    plant: "grant execute on function lo_creat(int) to $app",
-    undo: "revoke execute on function lo_creat(int) from $app",
-  },
-  {
-    code: "privilege-signal-backends",
-    object: "$app",
-    plant: "grant execute on function pg_cancel_backend(int) to $app",
-    undo: "revoke execute on function pg_cancel_backend(int) from $app",
-  },
-  {
-    code: "privilege-prepared-statements",
-    object: "$app",
-    plant: "grant select on pg_prepared_statements to $app",
-    undo: "revoke select on pg_prepared_statements from $app",
-  },
-  {
-    code: "privilege-track-activities",
-    object: "$app",
-    plant: "alter role $app reset track_activities",
-    undo: "alter role $app set track_activities = off",
-  },
-  {
-    code: "privilege-system-signal",
-    object: "$system",
-    plant: "revoke pg_signal_backend from $system",
-    undo: "grant pg_signal_backend to $system",
-  },
-  {
-    code: "wall-missing",
-    object: "partywall.enter(bytea)",
-    plant: "drop function partywall.enter(bytea)",
-    undo: "rebuild",
-  },
-];
 
 describeEngine("postgres", "the audit of a PostgreSQL database", () => {
   let site: Site;
@@ -350,7 +75,7 @@ describeEngine("postgres", "the audit of a PostgreSQL database", () => {
     expect(await audit()).toEqual([]);
   });
 
-  test.each(FAULTS)("finds $code: $plant", async ({ code, object, plant, undo, also = [] }) => {
+  test.each(HOLES)("finds $code: $plant", async ({ code, object, plant, undo, also = [] }) => {
     await sql(plant);
     try {
       const found = await audit();
@@ -362,9 +87,19 @@ describeEngine("postgres", "the audit of a PostgreSQL database", () => {
       );
       expect(others).toEqual([]);
       for (const one of found) {
-        expect(one.why + one.fix).not.toMatch(/\{(object|login)\}/);
+        if (!one.object.includes("{")) {
+          expect(one.why + one.fix + one.sql).not.toMatch(/\{(object|login)\}/);
+        }
         seen.add(one.code);
       }
+      const mended = found.filter((one) => one.sql !== undefined);
+      await repeated(() => site.superuser.query(mendingScript(found)));
+      const left = (await audit()).map((one) => `${one.code} ${one.object}`);
+      for (const one of mended) expect(left).not.toContain(`${one.code} ${one.object}`);
+      const decided = found.filter((one) => one.sql === undefined);
+      expect(decided.map((one) => `${one.code} ${one.object}`)).toEqual(
+        expect.arrayContaining(left),
+      );
     } finally {
       await sql(undo);
     }
@@ -397,7 +132,9 @@ describeEngine("postgres", "the audit of a PostgreSQL database", () => {
   });
 
   test("every question it asks was shown to find something", () => {
-    expect(auditCodes().filter((code) => !seen.has(code))).toEqual([]);
+    // Of these the server of the tests has none: a right of PostgreSQL 17, and an old release.
+    const elsewhere = ["table-maintain", "server-outdated"];
+    expect(auditCodes().filter((code) => !seen.has(code) && !elsewhere.includes(code))).toEqual([]);
   });
 
   test("an unwalled table that is said to be shared is no finding", async () => {
@@ -406,6 +143,93 @@ describeEngine("postgres", "the audit of a PostgreSQL database", () => {
     );
     expect(await audit()).toEqual([]);
     await sql("drop table said_to_be_shared");
+  });
+
+  test("a table in which a name looks like code is mended, and its name never run", async () => {
+    const name = `a"; drop table notes; -- {object} %s \n'ü`;
+    const quoted = `"${name.replaceAll('"', '""')}"`;
+    await site.superuser.query(
+      `create schema "S p%I"; create table "S p%I".${quoted} (tenant_id uuid not null)`,
+    );
+    await applyWall(site.superuser, {
+      roles: site.roles,
+      ...wall,
+      tables: [...wall.tables, { schema: "S p%I", name }],
+    });
+    const table = `"S p%I".${quoted}`;
+    await sql(`alter table ${table} disable row level security; grant truncate on ${table} to $app; drop policy partywall_tenant on ${table};
+      alter table ${table} alter column tenant_id drop not null, alter column tenant_id drop default`);
+    const found = await audit();
+    expect(found.map(({ code, object }) => `${code} ${object}`)).toEqual(
+      ["policy-changed", "row-security-off", "truncate", "tenant-nullable", "tenant-default"].map(
+        (code) => `${code} ${table}`,
+      ),
+    );
+    await site.superuser.query(mendingScript(found));
+    expect(await audit()).toEqual([]);
+    await sql('drop schema "S p%I" cascade');
+  });
+
+  test("without a question, exactly its holes go unfound", async () => {
+    const planted = HOLES.filter(({ code }) => code === "rule" || code === "grant-option");
+    for (const { plant } of planted) await sql(plant);
+    try {
+      const all = checksFor(subject, site.database.name);
+      for (const { code } of planted) {
+        const found = await auditDatabase(
+          site.superuser,
+          subject,
+          all.filter((one) => one.code !== code),
+        );
+        expect(found.map((one) => one.code)).toEqual(
+          planted.map((one) => one.code).filter((other) => other !== code),
+        );
+      }
+    } finally {
+      for (const { undo } of planted) await sql(undo);
+    }
+  });
+
+  test("pw.ready() audits where asked to, and refuses with what it found and nothing secret", async () => {
+    const open = (option: GuardPgOptions["audit"]) => {
+      const app = site.login(site.roles.app);
+      const system = site.login(site.roles.system);
+      const guard = guardPg(pg, {
+        app,
+        system,
+        ...(option === undefined ? {} : { audit: option }),
+      });
+      return createPartywall({ realm: "audit", secret: SECRET, postgres: guard });
+    };
+    const ready = async (option: GuardPgOptions["audit"]) => {
+      const pw = open(option);
+      try {
+        await pw.ready();
+      } finally {
+        await pw.close();
+      }
+    };
+    await ready("refuse");
+    await sql(
+      "create view all_notes as select * from notes; grant select on all_notes to $app; grant references on tags to $app",
+    );
+    try {
+      await ready(undefined);
+      const refusal: unknown = await ready("refuse").catch((error: unknown) => error);
+      expect(refusal).toMatchObject({ code: "PW_GUARD_BYPASSED" });
+      expect(String(refusal)).toContain("view-runs-as-owner (public.all_notes)");
+      expect(String(refusal)).not.toContain("table-references");
+      expect(String(refusal)).not.toContain("secret");
+      await expect(ready({ severity: "medium", accept: ["view-runs-as-owner"] })).rejects.toThrow(
+        "table-references (public.tags)",
+      );
+      await ready({ accept: ["view-runs-as-owner"] });
+      expect(() => open({ accept: ["view-runs-as-ownr"] })).toThrow("no finding has");
+      expect(() => open({ severity: "worst" as never })).toThrow("no finding has");
+      expect(() => open(true as never)).toThrow("neither");
+    } finally {
+      await sql("drop view all_notes; revoke references on tags from $app");
+    }
   });
 
   test("reads as the system login, changes nothing, and is not led astray by the session", async () => {

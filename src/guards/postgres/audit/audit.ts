@@ -27,7 +27,7 @@ export async function auditDatabase(
     const prelude = relations(subject);
     for (const check of questions) {
       const found = await look(client, check, prelude);
-      findings.push(...found.map(({ object }) => finding(check, object, subject)));
+      findings.push(...found.map((one) => finding(check, one, subject)));
     }
     await client.query("commit");
     return findings.toSorted(bySeverity);
@@ -65,14 +65,22 @@ async function look(
 }
 
 function finding(
-  { code, severity, why, fix }: Check,
-  object: string,
+  { code, severity, why, fix, sql: common }: Check,
+  { object, sql = common }: Found,
   subject: AuditSubject,
 ): Finding {
   const login = quoteIdentifier(subject.login);
   const filled = (text: string): string =>
     text.replaceAll(/\{(object|login)\}/g, (_, name) => (name === "object" ? object : login));
-  return { code, severity, object, why: filled(why), fix: filled(fix) };
+  return {
+    code,
+    severity,
+    object,
+    why: filled(why),
+    fix: filled(fix),
+    // What a query found is SQL already: a name in it may look like a placeholder.
+    ...(sql === undefined || sql === null ? {} : { sql: sql === common ? filled(sql) : sql }),
+  };
 }
 
 function bySeverity(a: Finding, b: Finding): number {

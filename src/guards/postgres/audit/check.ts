@@ -28,10 +28,12 @@ export interface AuditSubject {
 /** An object that a check found, as SQL spells it. */
 export interface Found {
   readonly object: string;
+  /** The SQL that mends this one, where that of the check does not fit; null where a person must decide. */
+  readonly sql?: string | null;
 }
 
 /**
- * One question to the live catalogue. In `why` and `fix`, `{object}` and `{login}` stand for the object that was found
+ * One question to the live catalogue. In `why`, `fix` and `sql`, `{object}` and `{login}` stand for the object that was found
  * and the application's login, both quoted as SQL needs them.
  */
 export interface Check {
@@ -40,11 +42,13 @@ export interface Check {
   readonly severity: Severity;
   /** What follows for the tenants, in one sentence. */
   readonly why: string;
-  /** What to do: a sentence, or the SQL that mends it. */
+  /** What to do, in a sentence. */
   readonly fix: string;
+  /** The SQL that mends it, without the last semicolon; absent where a person must decide, or `find` knows it. */
+  readonly sql?: string;
   /**
-   * What finds the objects. Most are a query with the one column `object`, a row for each; it may read the relations of
-   * `relations.ts` and runs with a search path of `pg_catalog` alone. A function is for what one query cannot tell.
+   * What finds the objects. Most are a query with the column `object`, a row for each, and where the SQL differs from
+   * one to the next the column `sql`; it may read the relations of `relations.ts` and runs with a search path of `pg_catalog` alone. A function is for what one query cannot tell.
    */
   readonly find: string | ((client: SqlClient) => Promise<readonly Found[]>);
 }
@@ -56,5 +60,8 @@ export interface Finding {
   /** The object, as SQL spells it. */
   readonly object: string;
   readonly why: string;
+  /** What to do, in a sentence. */
   readonly fix: string;
+  /** The SQL that mends it, for the owner of the object; absent where a person must decide. */
+  readonly sql?: string;
 }

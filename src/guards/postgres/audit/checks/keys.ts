@@ -28,4 +28,19 @@ where (i.indisunique or i.indisexclusion)
     left join pg_attrdef d on d.adrelid = t.oid and d.adnum = a.attnum
     where a.atttypid = 'uuid'::regtype or a.attidentity <> '' or pg_get_expr(d.adbin, d.adrelid) like 'nextval(%')`,
   },
+  {
+    // Source: PostgreSQL manual, CREATE TABLE, "SET NULL [ ( column_name [, ... ] ) ]".
+    code: "foreign-key-nulls-tenant",
+    severity: "medium",
+    why: "The foreign key {object} sets the tenant column too when its row is removed, so the row is lost to its tenant or the removal fails.",
+    fix: "Name the other columns in ON DELETE SET NULL.",
+    find: `select format('%I on %s', k.conname, t.object) as object,
+  format('alter table %1$s drop constraint %2$I, add constraint %2$I %3$s', t.object, k.conname,
+    regexp_replace(pg_get_constraintdef(k.oid), 'ON DELETE SET (NULL|DEFAULT)( \\([^)]*\\))?', 'ON DELETE SET \\1 (' ||
+      (select string_agg(replace(quote_ident(a.attname), '\\', '\\\\'), ', ') from unnest(k.conkey) key join pg_attribute a on a.attrelid = t.oid and a.attnum = key
+        where key <> t.tenant_attnum) || ')')) as sql
+from pg_constraint k join tenant_table t on t.oid = k.conrelid
+where k.contype = 'f' and k.conparentid = 0 and k.confdeltype = 'n' and t.tenant_attnum = any (k.conkey)
+  and (coalesce(array_length(k.confdelsetcols, 1), 0) = 0 or t.tenant_attnum = any (k.confdelsetcols))`,
+  },
 ];

@@ -1,4 +1,4 @@
-import { quoteLiteral } from "../../ddl/identifier.js";
+import { quoteIdentifier, quoteLiteral } from "../../ddl/identifier.js";
 import { databasePrivileges } from "../../ddl/privileges.js";
 import type { AuditSubject, Check, Severity } from "../check.js";
 
@@ -22,11 +22,21 @@ export function privilegeChecks(subject: AuditSubject, database: string): Check[
     code: `privilege-${code}`,
     severity: SEVERITY[code] ?? "high",
     why: `A right was not taken: ${otherwise}.`,
-    fix: `${superuser ? "As a superuser: " : ""}${sql}`,
+    fix: superuser
+      ? "Take it, as a superuser."
+      : "Take it; what another role granted, that role must take.",
+    sql: mending(code, sql, subject),
     find: `select ${literalOf(code === "system-signal" ? subject.system : subject.login)} as object where ${open}`,
   }));
 }
 
 function literalOf(role: string): string {
   return `quote_ident(${quoteLiteral(role)})`;
+}
+
+// One statement can only take its own attributes; the worse ones have findings of their own, but this must mend alone.
+function mending(code: string, sql: string, { login }: AuditSubject): string {
+  return code === "role-attributes"
+    ? `alter role ${quoteIdentifier(login)} nosuperuser nobypassrls nocreatedb nocreaterole noreplication`
+    : sql;
 }

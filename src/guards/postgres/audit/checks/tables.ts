@@ -7,18 +7,23 @@ export const tableChecks: readonly Check[] = [
     code: "row-security-off",
     severity: "critical",
     why: "Row security is not enabled and forced on {object}, so its policies do not keep tenants apart.",
-    fix: "alter table {object} enable row level security, force row level security",
-    find: `select object from tenant_table
-where (has_policy or reachable) and not (relrowsecurity and relforcerowsecurity)`,
+    fix: "Enable and force it; a foreign table can have none, so let the login reach it through its parent only.",
+    find: `select object, case relkind when 'f' then format('revoke all on %s from %I, public', object, l.rolname)
+  else format('alter table %s enable row level security, force row level security', object) end as sql
+from tenant_table, login l where (has_policy or reachable) and not (relrowsecurity and relforcerowsecurity)`,
   },
   {
     // To the letter what the wall wrote: a condition that merely looks like it may let everything through.
     code: "policy-changed",
     severity: "critical",
     why: "The policy partywall_tenant of {object} is missing or not the one the wall wrote, so it may let every row pass.",
-    fix: "partywall policies --apply",
-    find: `select t.object from tenant_table t where (t.has_policy or t.reachable) and not exists (
-  select from login l, pg_policy p
+    fix: "Write it again, as partywall policies --apply does.",
+    find: `select t.object, case when t.relkind = 'f' then format('revoke all on %s from %I, public', t.object, l.rolname)
+  when t.tenant_type is not null then format(
+    'drop policy if exists partywall_tenant on %1$s; create policy partywall_tenant on %1$s as restrictive for all to %2$I using (%3$s = (select partywall.tenant_%4$s())) with check (%3$s = (select partywall.tenant_%4$s()))',
+    t.object, l.rolname, t.tenant_name, t.tenant_type) end as sql
+from tenant_table t, login l where (t.has_policy or t.reachable) and not exists (
+  select from pg_policy p
   cross join lateral (select pg_get_expr(p.polqual, p.polrelid) as read, pg_get_expr(p.polwithcheck, p.polrelid) as written) e
   where p.polrelid = t.oid and p.polname = 'partywall_tenant' and not p.polpermissive and p.polcmd = '*'
     and l.oid = any (p.polroles)
@@ -42,10 +47,23 @@ where c.relkind in ('r', 'p', 'f') and c.oid not in (select oid from tenant_tabl
       or has_any_column_privilege(l.oid, c.oid, 'select, insert, update'))))`,
   },
   {
+    // A query of the parent reads the rows of its children under the parent's policies alone.
+    code: "parent-unwalled",
+    severity: "critical",
+    why: "{object} is a parent of a tenant table and has no wall: whoever reads it reads the tenant table's rows past its policies.",
+    fix: "Take the login's rights on it, or put it behind the wall too.",
+    sql: "revoke all on {object} from {login}, public",
+    find: `select distinct format('%I.%I', n.nspname, c.relname) as object
+from above a join pg_class c on c.oid = a.oid join pg_namespace n on n.oid = c.relnamespace, login l
+where c.oid not in (select oid from walled)
+  and (has_table_privilege(l.oid, c.oid, 'select, update, delete') or has_any_column_privilege(l.oid, c.oid, 'select, update'))`,
+  },
+  {
     code: "truncate",
     severity: "critical",
     why: "The login may TRUNCATE {object}, which removes every tenant's rows and which no policy stops.",
-    fix: "revoke truncate on {object} from {login}, public",
+    fix: "Take the right from the login and from PUBLIC.",
+    sql: "revoke truncate on {object} from {login}, public",
     find: `select t.object from tenant_table t, login l where has_table_privilege(l.oid, t.oid, 'truncate')`,
   },
 ];

@@ -11,7 +11,8 @@ export const viewChecks: readonly Check[] = [
     code: "view-runs-as-owner",
     severity: "critical",
     why: "The view {object} reads tenants' tables with the rights of its owner, whom other policies apply to, or none.",
-    fix: "alter view {object} set (security_invoker = true)",
+    fix: "Let it run with the rights of whoever reads it.",
+    sql: "alter view {object} set (security_invoker = true)",
     find: `select v.oid::regclass::text as object from pg_class v, login l
 where v.relkind = 'v' and ${reachable} and ${ofTenants}
   and not exists (select from pg_options_to_table(v.reloptions) o
@@ -21,7 +22,8 @@ where v.relkind = 'v' and ${reachable} and ${ofTenants}
     code: "materialised-view",
     severity: "critical",
     why: "The materialised view {object} keeps a copy of tenants' rows, to which row security does not apply.",
-    fix: "revoke all on {object} from {login}, public; give the application a view or a tenant table instead.",
+    fix: "Take the login's rights; give the application a view or a tenant table instead.",
+    sql: "revoke all on {object} from {login}, public",
     find: `select v.oid::regclass::text as object from pg_class v, login l
 where v.relkind = 'm' and ${reachable} and ${ofTenants}`,
   },
