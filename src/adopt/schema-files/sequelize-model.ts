@@ -1,9 +1,10 @@
-import type { ForeignKey, Index } from "../schema.js";
-import { columnsOf, indexFor, isPlain, primaryKeyOf, type TenantTable } from "./adopted.js";
+import type { ForeignKey } from "../schema.js";
+import { columnsOf, primaryKeyOf, type TenantTable } from "./adopted.js";
 import { addToList } from "./drizzle-extra.js";
 import { removeItems } from "./list-edits.js";
-import { columnOfKey, newKey, snakeCase } from "./model-keys.js";
+import { newKey } from "./model-keys.js";
 import type { ModuleFile, ModuleFiles } from "./module-files.js";
+import { SequelizeIndexes } from "./sequelize-indexes.js";
 import type { SequelizeAttribute, SequelizeModel } from "./sequelize-source.js";
 import {
   bare,
@@ -26,7 +27,6 @@ export class SequelizeModelEdits {
   readonly #adopted: TenantTable;
   readonly #file: ModuleFile;
   readonly #modules: ModuleFiles;
-  readonly #seen = new Set<string>();
   readonly #added: string[] = [];
   readonly #removed = new Map<SequelizeAttribute, ObjectNode["properties"]>();
   readonly #more = new Map<SequelizeAttribute, string[]>();
@@ -49,10 +49,10 @@ export class SequelizeModelEdits {
     }
     if (!this.#tenant()) return;
     this.#primaryKey();
-    this.#uniques();
     this.#references();
-    const list = this.#declaredIndexes();
-    if (list !== undefined) this.#newIndexes(list);
+    const indexes = new SequelizeIndexes(this.#model, this.#modules);
+    for (const attribute of indexes.replaced) this.#remove(attribute, ["unique"]);
+    this.#options.push(...indexes.write());
     this.#hook();
     this.#writeAttributes();
     this.#writeOptions();
@@ -183,37 +183,6 @@ export class SequelizeModelEdits {
     }
   }
 
-  #uniques(): void {
-    const groups = new Map<string, SequelizeAttribute[]>();
-    for (const attribute of this.#model.attributes) {
-      const unique = propertyOf(attribute.value, "unique");
-      if (unique === undefined || this.#source(unique) === "false") continue;
-      const name = stringOf(unique) ?? stringOf(propertyOf(bare(unique), "name"));
-      const group = name ?? `\0${attribute.key}`;
-      groups.set(group, [...(groups.get(group) ?? []), attribute]);
-      if (propertyOf(bare(unique), "msg") !== undefined) {
-        this.#note(
-          `The message of unique on ${attribute.key} has no place in a key of several columns.`,
-        );
-      }
-    }
-    for (const [name, attributes] of groups) {
-      const columns = attributes.map(({ column }) => column);
-      const index = indexFor({ name, columns, isUnique: true }, this.#adopted);
-      if (index === undefined) {
-        this.#note(`The database has no unique key of ${columns.join(", ")}.`);
-      } else if (this.#namesTenant(index)) {
-        for (const attribute of attributes) this.#remove(attribute, ["unique"]);
-      } else {
-        this.#seen.add(index.name);
-      }
-    }
-  }
-
-  #namesTenant(index: Index): boolean {
-    return index.keys.some(({ column }) => column === this.#adopted.tenant.name);
-  }
-
   /** References of one column, where the database has them name the tenant: Sequelize cannot declare those. */
   #references(): void {
     for (const attribute of this.#model.attributes) {
@@ -222,94 +191,6 @@ export class SequelizeModelEdits {
         continue;
       if (attribute.column === this.#adopted.tenant.name) continue;
       this.#remove(attribute, ["references", "onDelete", "onUpdate"]);
-    }
-  }
-
-  /** Looks at the indexes that are declared, and gives their list: nothing where it is not written out. */
-  #declaredIndexes(): { readonly array: Syntax<"ArrayExpression"> | undefined } | undefined {
-    const given = propertyOf(this.#model.options, "indexes");
-    if (given === undefined) return { array: undefined };
-    const array = bare(given);
-    if (array.type !== "ArrayExpression") {
-      this.#note(
-        "The model's indexes are not written out in a list. Have them name the tenant by hand.",
-      );
-      return undefined;
-    }
-    for (const element of array.elements) {
-      const object = element && bare(element as Expression);
-      if (object?.type === "ObjectExpression") this.#declaredIndex(object);
-    }
-    return { array };
-  }
-
-  #declaredIndex(object: ObjectNode): void {
-    const { table, tenant } = this.#adopted;
-    const fields = propertyOf(object, "fields");
-    const list = fields && bare(fields);
-    const given = stringOf(propertyOf(object, "name"));
-    const isUnique =
-      stringOf(propertyOf(object, "type"))?.toUpperCase() === "UNIQUE" ||
-      (propertyOf(object, "unique") !== undefined &&
-        this.#source(propertyOf(object, "unique")!) === "true");
-    const elements = list?.type === "ArrayExpression" ? (list.elements as Expression[]) : [];
-    const written = elements.map(fieldOf);
-    const columns = written.map((name) => name && (columnOfKey(name, table)?.name ?? name));
-    const usual = written.includes(undefined)
-      ? undefined
-      : snakeCase(`${table.name}_${written.join("_")}`);
-    const name = given ?? usual;
-    const index = indexFor(
-      { name: name ?? "", columns: columns.map((column) => column ?? ""), isUnique },
-      this.#adopted,
-    );
-    if (index === undefined) {
-      this.#modules.note(
-        this.#file,
-        object,
-        this.#model.names[0]!,
-        `The database has no index ${name ?? "of that kind"}.`,
-      );
-      return;
-    }
-    this.#seen.add(index.name);
-    if (!this.#namesTenant(index) || columns.includes(tenant.name)) return;
-    if (index.keys[0]?.column !== tenant.name || index.keys.length !== elements.length + 1) {
-      this.#modules.note(
-        this.#file,
-        object,
-        this.#model.names[0]!,
-        `The index ${index.name} became: ${index.definition}`,
-      );
-      return;
-    }
-    const { edits, quote } = this.#file;
-    edits.insert(placeOf(elements[0]!).start, `${quote(tenant.name)}, `);
-    if (given === undefined) {
-      edits.insert(placeOf(object.properties[0]!).start, `name: ${quote(index.name)}, `);
-    }
-  }
-
-  #newIndexes({ array }: { readonly array: Syntax<"ArrayExpression"> | undefined }): void {
-    const codes: string[] = [];
-    for (const index of this.#adopted.table.indexes) {
-      if (index.isPrimary || index.isExclusion || this.#seen.has(index.name)) continue;
-      if (!this.#namesTenant(index)) continue;
-      const columns = columnsOf(index);
-      if (columns === undefined || !isPlain(index) || index.nullsNotDistinct) {
-        this.#note(`The database has an index that is not declared here: ${index.definition}`);
-        continue;
-      }
-      const { quote } = this.#file;
-      codes.push(
-        `{ name: ${quote(index.name)},${index.isUnique ? " unique: true," : ""} fields: [${columns.map(quote).join(", ")}] }`,
-      );
-    }
-    if (codes.length === 0) return;
-    if (array === undefined) this.#options.push(`indexes: [${codes.join(", ")}]`);
-    else {
-      const last = array.elements.findLast((one) => one !== null);
-      addToList(this.#file, placeOf(array), last && placeOf(last), codes);
     }
   }
 
@@ -378,12 +259,6 @@ export const tenantKeys = ({ table, tenant }: TenantTable): ForeignKey[] =>
 function isLiteral(node: Expression, sql: string): boolean {
   const call = bare(node);
   return call.type === "CallExpression" && stringOf(call.arguments[0] as Expression) === sql;
-}
-
-function fieldOf(element: Expression | null): string | undefined {
-  if (element === null) return undefined;
-  const node = bare(element);
-  return stringOf(node) ?? stringOf(propertyOf(node, "name") ?? propertyOf(node, "attribute"));
 }
 
 function typeName(type: string): string {

@@ -1,6 +1,7 @@
 import { execFile } from "node:child_process";
 import { randomUUID } from "node:crypto";
 import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { createRequire } from "node:module";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
@@ -18,7 +19,7 @@ import { adoptedDatabase, buildSite, planFor, runPlan, TENANT, type Site } from 
 import { typeFaults } from "./type-check.js";
 
 const root = fileURLToPath(new URL("../../..", import.meta.url));
-const bin = join(root, "node_modules/kysely-codegen/dist/cli/bin.js");
+const bin = createRequire(import.meta.url).resolve("kysely-codegen/dist/cli/bin.js");
 const OTHER = randomUUID();
 
 const DDL = `

@@ -176,6 +176,16 @@ describeEngine("postgres", "a file of Sequelize models, however it is written", 
     );
   });
 
+  test("several unique keys: it is said what a bulk upsert needs, and indexes that no model declared stay so", async () => {
+    const { edited, notes } = await edit(
+      `${IMPORT}db.define("Order", {\n  customerId: { type: DataTypes.UUID, unique: "one" },\n  number: { type: DataTypes.INTEGER, unique: "one" },\n}, { indexes: [{ unique: true, fields: ["tenant_id", "id"], name: "orders_tenant_id_id_key" }] });`,
+    );
+    expect(notes).toEqual([
+      expect.objectContaining({ text: expect.stringContaining("conflictAttributes") }),
+    ]);
+    expect(edited).not.toContain("orders_open");
+  });
+
   test("a list of indexes from elsewhere: left alone and noted", async () => {
     const { edited, notes } = await edit(
       `${IMPORT}db.define("Order", { number: DataTypes.INTEGER }, { indexes: list });`,
