@@ -628,4 +628,83 @@ export const HOLES: readonly Hole[] = [
     plant: `create materialized view "50% ""{login}"" ü" as select 1 from notes; grant select on "50% ""{login}"" ü" to $app`,
     undo: `drop materialized view "50% ""{login}"" ü"`,
   },
+  // In tenants' own schemas.
+  {
+    code: "home-policy-changed",
+    object: "home_a.notes",
+    plant:
+      "alter policy partywall_home on home_a.notes using (true or (select partywall.home_text()) = '11111111-1111-4111-8111-111111111111')",
+    undo: "rebuild",
+  },
+  {
+    code: "home-policy-changed",
+    object: "home_a.notes",
+    plant:
+      "alter policy partywall_home on home_a.notes using ((select partywall.home_text()) = '22222222-2222-4222-8222-222222222222') with check ((select partywall.home_text()) = '22222222-2222-4222-8222-222222222222')",
+    undo: "rebuild",
+  },
+  {
+    code: "home-policy-changed",
+    object: "home_a.notes",
+    plant: "drop policy partywall_home on home_a.notes",
+    undo: "rebuild",
+  },
+  {
+    code: "row-security-off",
+    object: "home_b.notes",
+    plant: "alter table home_b.notes no force row level security",
+    undo: "rebuild",
+  },
+  {
+    // Made by a migration, and not put behind the wall.
+    code: "home-policy-changed",
+    object: "home_b.new_table",
+    plant: "create table home_b.new_table (id int); grant select on home_b.new_table to $app",
+    undo: "drop table home_b.new_table",
+    also: ["row-security-off"],
+  },
+  {
+    code: "policy-changed",
+    object: "home_b.notes",
+    plant: "comment on schema home_b is null",
+    undo: "rebuild",
+    also: ["unique-without-tenant", "tenant-default", "index-missing"],
+  },
+  {
+    code: "home-column-free",
+    object: "home_b.notes",
+    plant: "alter table home_b.notes drop constraint partywall_home",
+    undo: "rebuild",
+  },
+  {
+    code: "home-column-free",
+    object: "home_b.notes",
+    plant:
+      "alter table home_b.notes drop constraint partywall_home, add constraint partywall_home check (true or tenant_id = '22222222-2222-4222-8222-222222222222')",
+    undo: "alter table home_b.notes drop constraint if exists partywall_home; alter table home_b.notes add constraint partywall_home check (tenant_id = '22222222-2222-4222-8222-222222222222')",
+  },
+  {
+    code: "foreign-key-without-tenant",
+    object: "notes_id_fkey on home_b.notes",
+    plant: "alter table home_b.notes add foreign key (id) references home_a.notes (id)",
+    undo: "alter table home_b.notes drop constraint notes_id_fkey",
+  },
+  {
+    code: "truncate",
+    object: "home_a.notes",
+    plant: "grant truncate on home_a.notes to $app",
+    undo: "revoke truncate on home_a.notes from $app",
+  },
+  {
+    code: "view-runs-as-owner",
+    object: "home_a.own_notes",
+    plant: "alter view home_a.own_notes reset (security_invoker)",
+    undo: "rebuild",
+  },
+  {
+    code: "policy-extra",
+    object: "everybody on home_a.notes",
+    plant: "create policy everybody on home_a.notes using (true)",
+    undo: "drop policy if exists everybody on home_a.notes",
+  },
 ];

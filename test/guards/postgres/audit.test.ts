@@ -1,7 +1,12 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
 import pg from "pg";
 import { createPartywall } from "partywall";
-import { applyWall, guardPg, type GuardPgOptions } from "partywall/guards/postgres";
+import {
+  applyWall,
+  guardPg,
+  wallTenantSchema,
+  type GuardPgOptions,
+} from "partywall/guards/postgres";
 import { auditDatabase } from "../../../src/guards/postgres/audit/audit.js";
 import type { AuditSubject, Finding } from "../../../src/guards/postgres/audit/check.js";
 import { mendingScript } from "../../../src/guards/postgres/audit/mending-script.js";
@@ -28,7 +33,18 @@ grant select on own_notes, plan_names, plan_copy to public;
 create function harmless() returns int language sql as 'select 1';
 create function hidden() returns int language sql security definer as 'select 1';
 revoke execute on function hidden() from public;
+create schema home_a;
+create table home_a.notes (tenant_id uuid not null, id int primary key, body text unique);
+create table home_a.tags (id serial primary key, note int references home_a.notes);
+create view home_a.own_notes as select * from home_a.notes;
+create schema home_b;
+create table home_b.notes (tenant_id uuid not null, id int primary key);
 `;
+
+const HOMES = {
+  home_a: "11111111-1111-4111-8111-111111111111",
+  home_b: "22222222-2222-4222-8222-222222222222",
+};
 
 describeEngine("postgres", "the audit of a PostgreSQL database", () => {
   let site: Site;
@@ -50,15 +66,21 @@ describeEngine("postgres", "the audit of a PostgreSQL database", () => {
       .replaceAll("$system", site.roles.system)
       .replaceAll("$owner", site.roles.owner)
       .replaceAll("$db", site.database.name);
+  const build = async () => {
+    await site.build(wall);
+    for (const [schema, tenantId] of Object.entries(HOMES)) {
+      await wallTenantSchema(site.superuser, { roles: site.roles, tenantId, schema });
+    }
+  };
   const sql = async (text: string): Promise<void> => {
-    if (text === "rebuild") await site.build(wall);
+    if (text === "rebuild") await build();
     else await repeated(() => site.superuser.query(filled(text)));
   };
   const audit = (): Promise<Finding[]> => auditDatabase(site.superuser, subject);
 
   beforeAll(async () => {
     site = await buildSite(TABLES);
-    await site.build(wall);
+    await build();
     subject = {
       login: site.roles.app,
       system: site.roles.system,

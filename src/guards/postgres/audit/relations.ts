@@ -1,6 +1,10 @@
 import { quoteLiteral } from "../ddl/identifier.js";
+import { homeMark } from "../ddl/tenant-schema.js";
 import { ROLLOUT_CONDITION } from "../ddl/standing-rollouts.js";
 import type { AuditSubject } from "./check.js";
+
+/** How the comment begins that marks a schema as a tenant's. */
+const HOME_MARK = homeMark("");
 
 /**
  * The beginning of every check's query: relations that describe the wall as the catalogue has it.
@@ -13,7 +17,8 @@ import type { AuditSubject } from "./check.js";
  * - `tenant_table`: the walled tables and all their partitions and children: `oid`, `relnamespace`, `relowner`,
  *   `relkind`, `relispartition`, `relrowsecurity`, `relforcerowsecurity`, `object` (quoted and qualified), `has_policy`,
  *   `tenant_attnum` (null where there is no such column), `tenant_name` (its name, quoted), `tenant_type` (by which the
- *   wall calls its type), `in_rollout` and `reachable` (whether the login has a right to its rows).
+ *   wall calls its type), `in_rollout`, `reachable` (whether the login has a right to its rows) and `home` (the tenant in
+ *   whose schema it is; null for a table that tenants share). All tables of a tenant's schema are among them.
  * - `above (oid)`: every parent of a walled table.
  * - `reads (view, source)`: views and materialised views and every relation they read, directly or through others.
  */
@@ -35,7 +40,7 @@ declared (schema, name, kind) as (${
   }),
 walled as (
   select distinct polrelid as oid from pg_policy
-  where polname in ('partywall_tenant', 'partywall_app', 'partywall_across')
+  where polname in ('partywall_tenant', 'partywall_home', 'partywall_app', 'partywall_across')
 ),
 policy_column as (
   select p.polrelid as oid, min(d.refobjsubid) as attnum
@@ -47,8 +52,13 @@ tenant_column as (
   select ${quoteLiteral(subject.tenantColumn)}::name as name
   union select a.attname from policy_column c join pg_attribute a on a.attrelid = c.oid and a.attnum = c.attnum
 ),
+home as (
+  select n.oid, substr(obj_description(n.oid, 'pg_namespace'), ${HOME_MARK.length + 1}) as tenant from pg_namespace n
+  where starts_with(obj_description(n.oid, 'pg_namespace'), ${quoteLiteral(HOME_MARK)})
+),
 family as (
   select oid from walled
+  union select c.oid from pg_class c join home h on h.oid = c.relnamespace where c.relkind in ('r', 'p', 'f')
   union select i.inhrelid from family f join pg_inherits i on i.inhparent = f.oid
 ),
 above as (
@@ -71,8 +81,9 @@ tenant_table as materialized (
     exists (select from pg_policy p where p.polrelid = c.oid and p.polname = 'partywall_tenant'
       and pg_get_expr(p.polqual, p.polrelid) ~ ${ROLLOUT_CONDITION}) as in_rollout,
     exists (select from login l where has_table_privilege(l.oid, c.oid, 'select, insert, update, delete')
-      or has_any_column_privilege(l.oid, c.oid, 'select, insert, update')) as reachable
-  from member c join pg_namespace n on n.oid = c.relnamespace
+      or has_any_column_privilege(l.oid, c.oid, 'select, insert, update')) as reachable,
+    h.tenant as home
+  from member c join pg_namespace n on n.oid = c.relnamespace left join home h on h.oid = n.oid
   left join pg_attribute a on a.attrelid = c.oid and a.attnum = c.tenant_attnum
 ),
 rule as (

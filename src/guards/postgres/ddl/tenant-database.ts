@@ -3,7 +3,7 @@ import type { SqlClient } from "./catalog.js";
 import { qualified, quoteIdentifier, quoteLiteral } from "./identifier.js";
 import { databasePrivileges, type Privilege } from "./privileges.js";
 import type { WallRoles } from "./roles.js";
-import { HOME_CONSTRAINT, holdColumn, homeMark, markedTenant } from "./tenant-schema.js";
+import { holdColumn, holdsColumn, homeMark, markedTenant } from "./tenant-schema.js";
 import { takePrivileges } from "./take-privileges.js";
 
 /** A database that holds one tenant, and who may use it. */
@@ -36,7 +36,7 @@ const DATABASE = `select d.datname as database, pg_catalog.shobj_description(d.o
   (select coalesce(pg_catalog.json_agg(nspname order by nspname), '[]') from own) as schemas,
   coalesce((select pg_catalog.json_agg(pg_catalog.json_build_object('schema', own.nspname, 'name', c.relname, 'isSequence', c.relkind = 'S',
       'type', pg_catalog.format_type(a.atttypid, a.atttypmod),
-      'held', c.relispartition or exists (select from pg_catalog.pg_constraint k where k.conrelid = c.oid and k.conname = '${HOME_CONSTRAINT}')) order by own.nspname, c.relname)
+      'held', c.relispartition or ${holdsColumn("c.oid", "a", "$2::text")}) order by own.nspname, c.relname)
     from own join pg_catalog.pg_class c on c.relnamespace = own.oid
     left join pg_catalog.pg_attribute a on a.attrelid = c.oid and a.attname = $1 and a.attnum > 0 and not a.attisdropped and c.relkind in ('r', 'p')
     where c.relkind in ('r', 'p', 'v', 'S')), '[]') as objects
@@ -73,7 +73,7 @@ export async function wallTenantDatabase(
   options: TenantDatabaseOptions,
 ): Promise<Privilege[]> {
   const { roles, tenantId, tenantColumn = "tenant_id" } = options;
-  const { rows } = await client.query(OWN_SCHEMAS + DATABASE, [tenantColumn]);
+  const { rows } = await client.query(OWN_SCHEMAS + DATABASE, [tenantColumn, tenantId]);
   const found = rows[0] as unknown as DatabaseRow;
   const owner = markedTenant(found.mark);
   if (owner !== undefined && owner !== tenantId) {

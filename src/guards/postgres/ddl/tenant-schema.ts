@@ -47,6 +47,21 @@ interface SchemaRow {
   }[];
 }
 
+/**
+ * An SQL expression: whether a constraint holds a tenant column to a tenant, to the letter what {@link holdColumn} writes.
+ *
+ * @param table oid of the table
+ * @param column alias of the column's row of `pg_attribute`
+ * @param tenantId the tenant's id, a text
+ */
+export const holdsColumn = (table: string, column: string, tenantId: string): string => {
+  const type = `pg_catalog.format_type(${column}.atttypid, ${column}.atttypmod)`;
+  return `exists (select from pg_catalog.pg_constraint k where k.conrelid = ${table} and k.conname = '${HOME_CONSTRAINT}' and k.convalidated
+    and pg_catalog.pg_get_expr(k.conbin, k.conrelid) = case when ${column}.attname is null then '' when ${column}.atttypid = 'pg_catalog.varchar'::pg_catalog.regtype
+      then pg_catalog.format('((%I)::text = (%L::%s)::text)', ${column}.attname, ${tenantId}, ${type})
+      else pg_catalog.format('(%I = %L::%s)', ${column}.attname, ${tenantId}, ${type}) end)`;
+};
+
 // A sequence of an identity column needs no right of its own.
 const SCHEMA = `select n.oid is not null as there,
   pg_catalog.to_regprocedure('partywall.home_text()') is not null as walled,
@@ -54,7 +69,7 @@ const SCHEMA = `select n.oid is not null as there,
   (select rolsuper from pg_catalog.pg_roles where rolname = current_user) as superuser,
   coalesce((select pg_catalog.json_agg(pg_catalog.json_build_object('name', c.relname, 'kind', c.relkind,
       'type', pg_catalog.format_type(a.atttypid, a.atttypmod), 'partition', c.relispartition,
-      'held', exists (select from pg_catalog.pg_constraint k where k.conrelid = c.oid and k.conname = '${HOME_CONSTRAINT}')) order by c.relname)
+      'held', ${holdsColumn("c.oid", "a", "$3::text")}) order by c.relname)
     from pg_catalog.pg_class c
     left join pg_catalog.pg_attribute a on a.attrelid = c.oid and a.attname = $2 and a.attnum > 0 and not a.attisdropped and c.relkind in ('r', 'p')
     where c.relnamespace = n.oid and c.relkind in ('r', 'p', 'v', 'S') and not (c.relkind = 'S' and exists (
@@ -113,7 +128,7 @@ export async function planTenantSchema(
 ): Promise<string[]> {
   const { roles, tenantId, schema, tenantColumn = "tenant_id" } = options;
   const home = quoteIdentifier(schema);
-  const { rows } = await client.query(SCHEMA, [schema, tenantColumn]);
+  const { rows } = await client.query(SCHEMA, [schema, tenantColumn, tenantId]);
   const row = rows[0] as unknown as SchemaRow;
   const refuse = (what: string) =>
     new PartywallError("PW_CONFIG", `The schema ${JSON.stringify(schema)} ${what}`);
@@ -187,7 +202,9 @@ export function holdColumn(
     `alter table ${table} alter column ${column} set default ${id}`,
     ...(isHeld
       ? []
-      : [`alter table ${table} add constraint ${HOME_CONSTRAINT} check (${column} = ${id})`]),
+      : [
+          `alter table ${table} drop constraint if exists ${HOME_CONSTRAINT}, add constraint ${HOME_CONSTRAINT} check (${column} = ${id})`,
+        ]),
   ];
 }
 

@@ -8,7 +8,7 @@ export const indexChecks: readonly Check[] = [
     why: "No index of {object} leads with the tenant column, so every statement of a tenant reads every tenant's rows.",
     fix: "Make one (CONCURRENTLY where the table is in use).",
     find: `select t.object, format('create index on %s (%s)', t.object, t.tenant_name) as sql
-from tenant_table t where t.has_policy and t.relkind in ('r', 'p') and t.tenant_attnum is not null
+from tenant_table t where t.home is null and t.has_policy and t.relkind in ('r', 'p') and t.tenant_attnum is not null
   and not exists (select from pg_inherits h where h.inhrelid = t.oid)
   and not exists (select from pg_index i where i.indrelid = t.oid and i.indkey[0] = t.tenant_attnum and i.indisvalid)`,
   },
@@ -23,7 +23,7 @@ from tenant_table t where t.has_policy and t.relkind in ('r', 'p') and t.tenant_
 from pg_index i join tenant_table t on t.oid = i.indrelid join pg_class x on x.oid = i.indexrelid join pg_am m on m.oid = x.relam
 cross join lateral generate_series(0, i.indnkeyatts - 1) at
 join pg_opclass c on c.oid = i.indclass[at]
-where i.indkey[at] is distinct from t.tenant_attnum and not exists (select from pg_inherits h where h.inhrelid = i.indexrelid)
+where t.home is null and i.indkey[at] is distinct from t.tenant_attnum and not exists (select from pg_inherits h where h.inhrelid = i.indexrelid)
   and exists (select from pg_amop o join pg_operator r on r.oid = o.amopopr join pg_proc f on f.oid = r.oprcode
     where o.amopfamily = c.opcfamily and o.amoplefttype = c.opcintype and o.amoppurpose = 's' and not f.proleakproof
       and case m.amname when 'btree' then o.amoprighttype = c.opcintype and o.amopstrategy = 3

@@ -11,7 +11,8 @@ export const keyChecks: readonly Check[] = [
 from pg_constraint k join tenant_table t on t.oid = k.confrelid left join tenant_table f on f.oid = k.conrelid
 where k.contype = 'f' and k.conparentid = 0 and not exists (
   select from generate_subscripts(k.conkey, 1) at
-  where k.conkey[at] = f.tenant_attnum and k.confkey[at] = t.tenant_attnum)`,
+  where k.conkey[at] = f.tenant_attnum and k.confkey[at] = t.tenant_attnum)
+  and (t.home is null or f.relnamespace is distinct from t.relnamespace)`,
   },
   {
     // A value that is unique in the whole world is no tenant's to choose: uuid, identity, serial.
@@ -20,7 +21,7 @@ where k.contype = 'f' and k.conparentid = 0 and not exists (
     why: "The unique index {object} spans every tenant: an error tells a tenant which values others have, and takes them from it.",
     fix: "Let the key begin with the tenant column.",
     find: `select i.indexrelid::regclass::text as object from pg_index i join tenant_table t on t.oid = i.indrelid
-where (i.indisunique or i.indisexclusion)
+where t.home is null and (i.indisunique or i.indisexclusion)
   and not exists (select from pg_inherits h where h.inhrelid = i.indexrelid)
   and not exists (select from generate_series(0, i.indnkeyatts - 1) at where i.indkey[at] = t.tenant_attnum)
   and not exists (select from generate_series(0, i.indnkeyatts - 1) at

@@ -18,7 +18,7 @@ export function policyChecks({ system, migrator }: AuditSubject): Check[] {
     when 'partywall_across' then format('alter policy %I on %s to ', p.polname, t.object) || ${across}
     else format('drop policy %I on %s', p.polname, t.object) end as sql
 from pg_policy p join tenant_table t on t.oid = p.polrelid, login l
-where p.polpermissive and p.polname <> 'partywall_tenant' and (0 = any (p.polroles) or p.polroles && array(select oid from becomes))
+where p.polpermissive and p.polname not in ('partywall_tenant', 'partywall_home') and (0 = any (p.polroles) or p.polroles && array(select oid from becomes))
   and not (p.polname = 'partywall_app' and p.polroles = array[l.oid])`,
     },
   ];

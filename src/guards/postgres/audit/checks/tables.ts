@@ -19,16 +19,32 @@ from tenant_table, login l where (has_policy or reachable) and not (relrowsecuri
     why: "The policy partywall_tenant of {object} is missing or not the one the wall wrote, so it may let every row pass.",
     fix: "Write it again, as partywall policies --apply does.",
     find: `select t.object, case when t.relkind = 'f' then format('revoke all on %s from %I, public', t.object, l.rolname)
-  when t.tenant_type is not null then format(
+  when t.tenant_type is not null and not exists (select from pg_policy h where h.polrelid = t.oid and h.polname = 'partywall_home') then format(
     'drop policy if exists partywall_tenant on %1$s; create policy partywall_tenant on %1$s as restrictive for all to %2$I using (%3$s = (select partywall.tenant_%4$s())) with check (%3$s = (select partywall.tenant_%4$s()))',
     t.object, l.rolname, t.tenant_name, t.tenant_type) end as sql
-from tenant_table t, login l where (t.has_policy or t.reachable) and not exists (
+from tenant_table t, login l where t.home is null and (t.has_policy or t.reachable) and not exists (
   select from pg_policy p
   cross join lateral (select pg_get_expr(p.polqual, p.polrelid) as read, pg_get_expr(p.polwithcheck, p.polrelid) as written) e
   where p.polrelid = t.oid and p.polname = 'partywall_tenant' and not p.polpermissive and p.polcmd = '*'
     and l.oid = any (p.polroles)
     and ((e.read ~ '^\\([^=]+ = \\( SELECT partywall\\.tenant_[a-z]+\\(\\) AS tenant_[a-z]+\\)\\)$' and e.written = e.read)
       or (e.read ~ ${ROLLOUT_CONDITION} and e.written = ${writtenCondition("e.read")})))`,
+  },
+  {
+    // The tenant that the schema is marked as the home of, and no other; for the login, or one of the tenant's own.
+    code: "home-policy-changed",
+    severity: "critical",
+    why: "The policy partywall_home of {object}, in a tenant's own schema, is missing or not the one the wall wrote, so other tenants may reach its rows by its full name.",
+    fix: "Write it again, as wallTenantSchema() does.",
+    find: `select t.object, format(
+    'drop policy if exists partywall_home on %1$s; create policy partywall_home on %1$s as restrictive for all to %2$I using ((select partywall.home_text()) = %3$L) with check ((select partywall.home_text()) = %3$L)',
+    t.object, l.rolname, t.home) as sql
+from tenant_table t, login l where t.home is not null and t.relkind in ('r', 'p') and (t.has_policy or t.reachable) and not exists (
+  select from pg_policy p
+  cross join lateral (select pg_get_expr(p.polqual, p.polrelid) as read, pg_get_expr(p.polwithcheck, p.polrelid) as written) e
+  where p.polrelid = t.oid and p.polname = 'partywall_home' and not p.polpermissive and p.polcmd = '*'
+    and (l.oid = any (p.polroles) or not t.reachable)
+    and e.read = format('(( SELECT partywall.home_text() AS home_text) = %L::text)', t.home) and e.written = e.read)`,
   },
   {
     code: "table-unwalled",
