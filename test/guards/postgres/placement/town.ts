@@ -10,7 +10,7 @@ import {
   type GuardPgOptions,
   type SealForm,
 } from "partywall/guards/postgres";
-import { testDatabase, urlAs, type TestDatabase } from "../../../support/postgres.js";
+import { testDatabase, urlAs, withClient, type TestDatabase } from "../../../support/postgres.js";
 import { dropRoles, repeated } from "../../../support/roles.js";
 import { SECRET } from "../world.js";
 
@@ -55,6 +55,8 @@ export async function buildTown(
     readonly seal?: SealForm;
     readonly guard?: Partial<GuardPgOptions>;
     readonly max?: number;
+    /** More of the application's pool configuration. */
+    readonly app?: Readonly<Record<string, unknown>>;
     /** Databases of further servers, by the server's name. */
     readonly servers?: Readonly<Record<string, TestDatabase>>;
   } = {},
@@ -87,7 +89,7 @@ export async function buildTown(
   const login = (one: TestDatabase, role: string) =>
     urlAs(one.url, { user: role, password: "secret" });
   const logins = (one: TestDatabase) => ({
-    app: { connectionString: login(one, roles.app), max: options.max ?? 4 },
+    app: { connectionString: login(one, roles.app), max: options.max ?? 4, ...options.app },
     system: login(one, roles.system),
   });
   const asked: string[] = [];
@@ -144,7 +146,10 @@ export async function buildTown(
       name,
       url: urlAs(at.url, { database: name }),
       drop: async () => {
-        await superuser.query(`drop database if exists ${name} with (force)`);
+        // By a connection of its own, for a test may have ended the server's other ones.
+        await withClient(at.url, (client) =>
+          client.query(`drop database if exists ${name} with (force)`),
+        );
       },
     };
     databases.push(tenantDatabase);
