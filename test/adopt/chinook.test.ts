@@ -3,6 +3,7 @@ import { planAdoption, runAdoption } from "partywall/adopt";
 import { createPartywall } from "partywall";
 import { guardPg } from "partywall/guards/postgres";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { auditDatabase } from "../../src/guards/postgres/audit/audit.js";
 import { describeData } from "../support/data.js";
 import { testDatabase, urlAs, type TestDatabase } from "../support/postgres.js";
 import { dropRoles } from "../support/roles.js";
@@ -81,6 +82,12 @@ describeData("chinook", "postgres", "Chinook, adopted as it is", () => {
       );
     },
   );
+
+  test("the audit finds nothing in an adopted database", async () => {
+    const { name } = adopted.database;
+    const subject = { login: `${name}_app`, system: `${name}_system`, tenantColumn: "tenant_id" };
+    expect(await auditDatabase(adopted.client, subject)).toEqual([]);
+  });
 
   test("a second shop takes the same ids, and the first is not changed by it", async () => {
     const before = await inFirst(() => rowsOf(pool, QUERIES[0]!));
