@@ -37,6 +37,26 @@ interface Fault {
 
 const FAULTS: readonly Fault[] = [
   {
+    code: "rule-bypasses-policies",
+    object: "r on public.notes",
+    plant: "create rule r as on delete to notes do also delete from tags where note = old.id",
+    undo: "drop rule r on notes",
+  },
+  {
+    code: "rule-unconfined",
+    object: "r on public.notes",
+    plant:
+      "alter table notes owner to $owner; create rule r as on delete to notes do also delete from tags where note = old.id",
+    undo: "drop rule r on notes; alter table notes owner to current_user",
+  },
+  {
+    code: "rule-fired-by-foreign-key",
+    object: "r on public.tags",
+    plant:
+      "alter table tags add constraint fires foreign key (tenant_id, note) references notes (tenant_id, id) on delete cascade; create rule r as on delete to tags do also insert into counters default values",
+    undo: "drop rule r on tags; alter table tags drop constraint fires",
+  },
+  {
     code: "login-superuser",
     object: "$app",
     plant: "alter role $app superuser",

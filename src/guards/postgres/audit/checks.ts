@@ -4,6 +4,7 @@ import { keyChecks } from "./checks/keys.js";
 import { loginChecks } from "./checks/login.js";
 import { privilegeChecks } from "./checks/privileges.js";
 import { rolloutChecks } from "./checks/rollouts.js";
+import { ruleChecks } from "./checks/rules.js";
 import { tableChecks } from "./checks/tables.js";
 import { viewChecks } from "./checks/views.js";
 
@@ -15,6 +16,7 @@ export function checksFor(subject: AuditSubject, database: string): Check[] {
     ...rolloutChecks,
     ...keyChecks,
     ...viewChecks,
+    ...ruleChecks,
     ...functionChecks,
     ...privilegeChecks(subject, database),
   ];

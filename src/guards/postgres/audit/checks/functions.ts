@@ -2,7 +2,7 @@ import type { Check } from "../check.js";
 
 // Those of the wall itself, which are written to be called by everybody.
 const OWN = `(p.pronamespace = to_regnamespace('partywall')
-    and p.proname in ('enter', 'observe', 'tenant_text', 'tenant_uuid', 'tenant_bigint', 'sealed_text', 'sealed_uuid', 'sealed_bigint'))`;
+    and p.proname in ('enter', 'observe', 'tenant_text', 'tenant_uuid', 'tenant_bigint', 'confined_text', 'confined_uuid', 'confined_bigint', 'sealed_text', 'sealed_uuid', 'sealed_bigint'))`;
 
 /** Functions that run with somebody else's rights. */
 export const functionChecks: readonly Check[] = [
