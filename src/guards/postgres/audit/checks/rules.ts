@@ -32,7 +32,7 @@ export const ruleChecks: readonly Check[] = [
     code: "rule-fired-by-foreign-key",
     severity: "high",
     why: "The rule {object} is fired by a foreign key's ON DELETE or ON UPDATE action too, which PostgreSQL runs under no policy; what the rule does then may reach another tenant's rows.",
-    fix: "Replace the rule by an AFTER trigger.",
+    fix: "Take the action from the foreign key and have the application send the statement itself; a trigger in the place of the rule would be fired the same way.",
     find: `${OBJECT} where ${isFiredByForeignKey} and r.oid in (
   select f.rule from (${ruleReach}) f join tenant_table t on t.oid = f.touched)`,
   },
