@@ -242,17 +242,18 @@ export const triggers: readonly Entry[] = [
   {
     name: "rules-on-other-tables",
     trait:
-      "a rule that writes what is not kept apart by tenant, and one that reads what is everybody's",
+      "rules that write what is not kept apart by tenant, and one that reads what is everybody's",
     ddl: `create table rates (code text primary key, rate int not null); insert into rates values ('x', 2); create table queue (line text);
       create table sales (id int primary key, code text references rates, worth int); create table worths (id int primary key, worth int);
       create rule rated as on insert to sales do also insert into worths select new.id, r.rate from rates r where r.code = new.code;
-      create rule queued as on insert to sales do also insert into queue values (new.code);`,
+      create rule queued as on insert to sales do also insert into queue values (new.code);
+      create rule raised as on delete to sales do also update rates set rate = rate + 1 where code = old.code;`,
     data: "insert into sales values (1, 'x')",
     options: { tables: { rates: "shared", queue: "unmanaged" } },
     queries: ["select * from worths order by id"],
     writes: [["insert into sales values (2, 'x')", "select * from worths order by id"]],
-    obstacles: ["rule"],
-    remedy: "drop rule queued on sales",
+    obstacles: ["rule", "rule"],
+    remedy: "drop rule queued on sales; drop rule raised on sales",
     again: { ids: "same" },
   },
 ];
