@@ -19,7 +19,7 @@ const LAYERS = {
   frameworks: { files: ["frameworks/"], may: ["resolvers", "scope"], mayType: ["core"] },
   guards: { files: ["guards/"], may: ["scope"] },
   adapters: { files: ["adapters/"], may: ["guards", "scope"] },
-  adopt: { files: ["adopt/"], may: ["guards", "scope"] },
+  adopt: { files: ["adopt/"], may: ["guards", "registry", "scope"] },
   tenants: { files: ["tenants/"], may: ["guards", "registry", "scope"] },
   runtime: { files: ["runtime/"], may: ["scope"] },
   control: {

@@ -41,6 +41,8 @@ export interface AdoptOptions {
    */
   readonly keys?: "auto" | "id" | "composite";
   readonly seal?: SealForm;
+  /** Role name of the login of `postgresStore`, for which its table `partywall.tenants` is created; default: it is left alone. */
+  readonly registry?: string;
   /** Tables that `enforce` puts behind the wall as observed or stamped only, until a date. See `docs/guides/rollout.md`. */
   readonly rollout?: WallRollout;
   /** Objects whose obstacle has been looked at and may stay, as the obstacle names them. */

@@ -12,6 +12,7 @@ import { planExclusions } from "./planner/exclusions.js";
 import { planForeignKeys, swapForeignKeys } from "./planner/foreign-keys.js";
 import { planIndexes } from "./planner/indexes.js";
 import { findObstacles } from "./planner/obstacles.js";
+import { planRegistry } from "./planner/registry.js";
 import { planSequences } from "./planner/sequences.js";
 import { swapIndexes } from "./planner/swaps.js";
 import { planViews } from "./planner/views.js";
@@ -56,6 +57,7 @@ export async function planAdoption(
   assertNamedTables(draft);
   findAdoptees(draft);
   findObstacles(draft);
+  await planRegistry(client, draft);
   planColumns(draft);
   planIndexes(draft);
   planExclusions(draft);

@@ -7,6 +7,7 @@ import { needsFirst } from "./catalog/needs-first.js";
 import { readPolicies } from "./catalog/policies.js";
 import { readPublications } from "./catalog/publications.js";
 import { readRoutines } from "./catalog/routines.js";
+import { readWriteRules } from "./catalog/rules.js";
 import { readSequences } from "./catalog/sequences.js";
 import { readTables } from "./catalog/tables.js";
 import { readingCatalog, type ReadCatalog } from "./catalog/transaction.js";
@@ -28,6 +29,7 @@ export function readSchema(client: SqlClient, schemas: readonly string[]): Promi
     await assertSchemas(read);
     const tables = await readWholeTables(read);
     const views = needsFirst(await readViews(read)).map(({ view }) => view);
+    const rules = await readWriteRules(read);
     const routines = await readRoutines(read);
     const sequences = await readSequences(read);
     const foreignKeysFromOutside = await readForeignKeysFromOutside(read);
@@ -35,6 +37,7 @@ export function readSchema(client: SqlClient, schemas: readonly string[]): Promi
       ...(await readStanding(read)),
       tables,
       views,
+      rules,
       routines,
       sequences,
       foreignKeysFromOutside,

@@ -192,6 +192,31 @@ export interface View extends ObjectName {
   readonly indexes: readonly string[];
 }
 
+/** A rule other than one that makes a view, and what it reaches. */
+export interface Rule {
+  /** The table or view whose statements fire it. */
+  readonly on: ObjectName;
+  readonly isOnView: boolean;
+  readonly name: string;
+  /** As `pg_get_ruledef` prints it. */
+  readonly definition: string;
+  /** The role whose rights and policies its actions have: the owner of the table or view. */
+  readonly owner: string;
+  /** Whether no policy applies to that role: a superuser, or one with BYPASSRLS. */
+  readonly ownerBypasses: boolean;
+  /** Whether it does nothing, or only notifies, and reads no table. */
+  readonly isInert: boolean;
+  /** Whether it only inserts values of the statement's own, and reads no table. */
+  readonly isPlainInsert: boolean;
+  /** Whether the action of a foreign key fires it. */
+  readonly isFiredByForeignKey: boolean;
+  /** Tables and views it names, the one it is on among them, as the server prints them and with the columns it names. */
+  readonly touches: readonly (ObjectName & {
+    readonly printed: string;
+    readonly columns: readonly string[];
+  })[];
+}
+
 /** A function or procedure. */
 export interface Routine extends ObjectName {
   /** With its argument types, as `regprocedure` prints it: what DDL names it by. */
@@ -213,6 +238,8 @@ export interface Schema {
   readonly tables: readonly Table[];
   /** Those that are read by others first. */
   readonly views: readonly View[];
+  /** Of the schemas' tables and views, and those anywhere that name these tables. */
+  readonly rules: readonly Rule[];
   readonly routines: readonly Routine[];
   /** Sequences that belong to no column. */
   readonly sequences: readonly ObjectName[];

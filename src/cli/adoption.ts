@@ -50,6 +50,11 @@ export const ADOPT_FLAGS = {
   app: { type: "string", value: "role", summary: "The application's login." },
   system: { type: "string", value: "role", summary: "The login of pw.system()." },
   migrator: { type: "string", value: "role", summary: "The login that owns the tables." },
+  registry: {
+    type: "string",
+    value: "role",
+    summary: "The login of postgresStore, whose table is created.",
+  },
   acknowledge: {
     type: "string",
     value: "object",
@@ -83,6 +88,7 @@ export function adoptOptions(
   const app = flags.app ?? roles?.app;
   const system = flags.system ?? roles?.system;
   const migrator = flags.migrator ?? roles?.migrator;
+  const registry = flags.registry ?? roles?.registry;
   const tenant = flags.tenant ?? config?.adopt?.tenant;
   const need = (value: string | undefined, flag: string, path: string): string => {
     if (value !== undefined && value !== "") return value;
@@ -111,6 +117,7 @@ export function adoptOptions(
     ...(column !== undefined && { column }),
     ...(keys !== undefined && { keys }),
     ...(seal !== undefined && { seal }),
+    ...(registry !== undefined && { registry }),
     ...(config?.postgres?.rollout !== undefined && { rollout: config.postgres.rollout }),
     ...(config?.adopt?.otherwise !== undefined && { otherwise: config.adopt.otherwise }),
   };

@@ -10,14 +10,14 @@ export function tableExists({ schema, table }: TableNames): string {
 }
 
 /**
- * SQL that creates schema and table; idempotent. Sent as one message, which PostgreSQL runs as one transaction, so
- * that the lock holds to the end and processes that start together do not collide.
+ * The statements that create schema and table, for one transaction; idempotent. The lock holds to its end, so that
+ * processes that start together do not collide.
  */
-export function createTable({ schema, table }: TableNames): string {
-  return `
-select pg_catalog.pg_advisory_xact_lock(pg_catalog.hashtextextended('partywall registry ${schema}.${table}', 0));
-create schema if not exists ${schema};
-create table if not exists ${schema}.${table} (
+export function createTableStatements({ schema, table }: TableNames): string[] {
+  return [
+    `select pg_catalog.pg_advisory_xact_lock(pg_catalog.hashtextextended('partywall registry ${schema}.${table}', 0))`,
+    `create schema if not exists ${schema}`,
+    `create table if not exists ${schema}.${table} (
   id text collate "C" constraint ${table}_pkey primary key,
   slug text collate "C" not null constraint ${table}_slug_key unique,
   name text not null,
@@ -27,7 +27,12 @@ create table if not exists ${schema}.${table} (
   version integer not null,
   created_at timestamptz not null,
   updated_at timestamptz not null
-);
-revoke all on table ${schema}.${table} from public;
-`;
+)`,
+    `revoke all on table ${schema}.${table} from public`,
+  ];
+}
+
+/** The statements of {@link createTableStatements} as one message, which PostgreSQL runs as one transaction. */
+export function createTable(names: TableNames): string {
+  return `${createTableStatements(names).join(";\n")};\n`;
 }

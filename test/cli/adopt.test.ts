@@ -1,4 +1,5 @@
-import { afterAll, beforeAll, beforeEach, afterEach, expect, test } from "vitest";
+import { afterAll, beforeAll, beforeEach, afterEach, describe, expect, test } from "vitest";
+import { createTable } from "../../src/registry/postgres-table.js";
 import { describeEngine } from "../support/engine.js";
 import { testDatabase, urlAs, withClient, type TestDatabase } from "../support/postgres.js";
 import { dropRoles } from "../support/roles.js";
@@ -132,6 +133,80 @@ describeEngine("postgres", "partywall adopt", () => {
     });
     expect(await columns()).toEqual([]);
     expect((await project.run(["adopt", "undo", "--yes"])).stdout).toContain("no adoption");
+  });
+
+  describe("with a login for the registry", () => {
+    const registry = () => `${database.name}_registry`;
+    const options = () => ["--registry", registry()];
+    const ask = (sql: string) =>
+      withClient(database.url, async (client) => (await client.query(sql)).rows as unknown[]);
+    const records = () => ask("select id, slug, status from partywall.tenants order by id");
+    const insert = `insert into partywall.tenants values ('t', 'slug', 'Name', 'active', '{}', '{}', 1, now(), now())`;
+    const present = "select to_regclass('partywall.tenants') is not null as present";
+    beforeEach(() => ask(`create role ${registry()} login password 'secret'`));
+
+    test("a plan without that login says so", async () => {
+      const { code, stderr } = await project.run(["adopt", "plan", "--registry", "nobody_here"]);
+      expect(code).not.toBe(0);
+      expect(stderr).toContain('no role "nobody_here"');
+    });
+
+    test("the list of tenants is a step of the plan, of its SQL and of the migrations", async () => {
+      expect((await project.run(["adopt", "plan"])).stdout).not.toContain("list of tenants");
+      const { stdout } = await project.run(["adopt", "plan", ...options()]);
+      expect(stdout).toMatch(/Create the list of tenants, partywall\.tenants.* none /);
+      const sql = await project.run(["adopt", "plan", "--sql", "--phase", "expand", ...options()]);
+      expect(sql.stdout).toContain("create table if not exists partywall.tenants");
+      const written = await json("adopt", "write", "--format", "sql", "--out", "sql", ...options());
+      const texts = await Promise.all(
+        (written.data as { files: string[] }).files.map((file) => project.read(file)),
+      );
+      expect(texts.join()).toContain("create table if not exists partywall.tenants");
+    });
+
+    test("expand creates it, once and for its login, and undo drops it while it is empty", async () => {
+      const expand = ["adopt", "run", "--phase", "expand", ...options()];
+      expect(await project.run(expand)).toMatchObject({ code: 0 });
+      expect(await project.run(expand)).toMatchObject({ code: 0 });
+      expect(await records()).toEqual([]);
+      const url = urlAs(database.url, { user: registry(), password: "secret" });
+      await withClient(url, (client) => client.query(insert));
+      await ask("delete from partywall.tenants");
+      expect(await project.run(["adopt", "undo", "--yes"])).toMatchObject({ code: 0 });
+      expect(await ask(present)).toEqual([{ present: false }]);
+    });
+
+    test("undo leaves it where somebody is in it", async () => {
+      await project.run(["adopt", "run", "--phase", "expand", ...options()]);
+      await ask(insert);
+      expect(await project.run(["adopt", "undo", "--yes"])).toMatchObject({ code: 0 });
+      expect(await records()).toHaveLength(1);
+    });
+
+    test("undo leaves one that was there before, and one that the application made meanwhile", async () => {
+      const table = createTable({ schema: "partywall", table: "tenants" });
+      await ask(table);
+      const expand = ["adopt", "run", "--phase", "expand", ...options()];
+      expect(await project.run(expand)).toMatchObject({ code: 0 });
+      expect(await project.run(["adopt", "undo", "--yes"])).toMatchObject({ code: 0 });
+      expect(await ask(present)).toEqual([{ present: true }]);
+
+      await ask("drop table partywall.tenants");
+      expect(await project.run(expand)).toMatchObject({ code: 0 });
+      await ask(`alter table partywall.tenants owner to ${registry()}`);
+      expect(await project.run(["adopt", "undo", "--yes"])).toMatchObject({ code: 0 });
+      expect(await ask(present)).toEqual([{ present: true }]);
+    });
+  });
+
+  test("a slug without a name, or without an application to register it with, changes nothing", async () => {
+    const half = await project.run(["adopt", "run", "--slug", "first"]);
+    expect(half).toMatchObject({ code: 2 });
+    expect(half.stderr).toContain("--slug and --name go together");
+    const nowhere = await project.run(["adopt", "run", "--slug", "first", "--name", "First"]);
+    expect(nowhere.code).toBe(2);
+    expect(nowhere.stderr).toContain("entry names");
+    expect(await columns()).toEqual([]);
   });
 
   test("write gives the plan to the application's own migrator, in new files", async () => {

@@ -37,7 +37,7 @@ export function keptPoliciesSql({ table, sql }: Adoptee, app: string): string[] 
 
 /** Whether a policy is one that the wall put there. */
 export const isWalls = ({ name }: Policy) =>
-  /^partywall_(?:tenant|app|across|kept_(?:select|insert|update|delete))$/.test(name);
+  /^partywall_(?:tenant|app|across|kept_(?:select|insert|update|delete)|(?:as|own)_.+)$/.test(name);
 
 function forRoles({ roles }: Policy, expression: string): string {
   if (roles.length === 0 || roles.includes("public")) return expression;

@@ -3,6 +3,7 @@ import { quoteIdentifier } from "../../guards/postgres/ddl/identifier.js";
 import { choiceOf } from "./adoptees.js";
 import { label, primaryKey, type Adoptee, type Draft } from "./draft.js";
 import { isWalls } from "./kept-policies.js";
+import { findRules } from "./rules.js";
 
 const TYPES: Record<string, RegExp> = {
   uuid: /^uuid$/,
@@ -62,9 +63,9 @@ export function findObstacles(draft: Draft): void {
       });
     }
     findInheritance(draft, table);
-    findRules(draft, table);
     findPolicies(draft, table);
   }
+  findRules(draft);
   findReferences(draft);
   findDefiners(draft);
   for (const name of draft.schema.publicationsOfAll) {
@@ -92,18 +93,6 @@ function findInheritance(draft: Draft, table: Table): void {
       why: `It is a tenant's and its relative ${label(relative)} is not: who reads the parent passes the policies of the child.`,
       remedy: "Declare parent and children the same, or end the inheritance.",
       acknowledgeable: false,
-    });
-  }
-}
-
-function findRules(draft: Draft, table: Table): void {
-  for (const rule of table.rules) {
-    draft.obstacle({
-      code: "rule",
-      object: `${label(table)}.${rule.name}`,
-      why: "What a rule does runs with the rights of the table's owner, and under that role's policies.",
-      remedy: "Replace it by a trigger. Acknowledged, it stays as it is.",
-      acknowledgeable: true,
     });
   }
 }

@@ -131,16 +131,6 @@ export function planViews(draft: Draft): void {
   const logins = `${quoteIdentifier(app)}, ${quoteIdentifier(system)}`;
   for (const view of draft.schema.views) {
     if (view.extension !== null) continue;
-    // What a rule does is read from no catalogue in full, and runs with the view owner's rights.
-    if (view.rules.length > 0) {
-      draft.obstacle({
-        code: "rule",
-        object: label(view),
-        why: "What a rule of the view does runs with the rights of the view's owner, and under that role's policies.",
-        remedy: "Replace it by an INSTEAD OF trigger. Acknowledged, it stays as it is.",
-        acknowledgeable: true,
-      });
-    }
     const sql = qualified(view);
     if (!showsTenants(draft, view)) {
       if (!isShown(draft, view)) continue;

@@ -1,3 +1,4 @@
+import { confinementSql } from "../../guards/postgres/ddl/confinement.js";
 import { qualified, quoteIdentifier } from "../../guards/postgres/ddl/identifier.js";
 import { sharedTableSql, tableSql } from "../../guards/postgres/ddl/policies.js";
 import type { WallRoles } from "../../guards/postgres/ddl/roles.js";
@@ -7,6 +8,7 @@ import type { WallPlan } from "../../guards/postgres/index.js";
 import type { ObjectName, Table } from "../schema.js";
 import { tenantLiteral, unassignSql } from "./columns.js";
 import { label, type Adoptee, type Draft } from "./draft.js";
+import { confinedOn } from "./rules.js";
 import { isShown } from "./views.js";
 import { keptPoliciesSql } from "./kept-policies.js";
 
@@ -59,11 +61,12 @@ function descendants(draft: Draft, table: ObjectName): Adoptee[] {
 
 function wallSql(
   draft: Draft,
-  { table, column, former, choice }: Adoptee,
+  adoptee: Adoptee,
   roles: WallRoles,
   mode: RolloutMode | undefined,
   until: number | undefined,
 ): string[] {
+  const { table, column, former, choice } = adoptee;
   const target = {
     table: { schema: table.schema, name: table.name },
     column,
@@ -77,7 +80,11 @@ function wallSql(
   const standing =
     former?.default ?? (choice.assign === undefined ? tenantLiteral(draft) : undefined);
   const rollout = mode === undefined || until === undefined ? undefined : { mode, until, standing };
-  return [...tableSql(target, roles, rollout), ...sequenceSql(table, roles)];
+  return [
+    ...tableSql(target, roles, rollout),
+    ...confinedOn(draft, adoptee).flatMap((owner) => confinementSql(target, owner)),
+    ...sequenceSql(table, roles),
+  ];
 }
 
 // An identity column needs no right on its sequence; a default that calls one does, whoever owns it.

@@ -1,14 +1,17 @@
 import { ADOPT_FLAGS } from "../adoption.js";
 import type { AdoptionReport } from "../../adopt/index.js";
+import type { Application } from "../application.js";
 import { defineCommand, type ExitCode } from "../command.js";
+import type { Context } from "../context.js";
+import { UsageError } from "../usage-error.js";
 
 /** `partywall adopt run`. */
 export const command = defineCommand({
   name: "adopt run",
   summary: "Puts an existing schema behind the wall, or goes on where it was stopped.",
-  usage: "[--phase <phase>]… [--lock-timeout <ms>]",
+  usage: "[--phase <phase>]… [--slug <slug> --name <name>]",
   details:
-    "Plans as `adopt plan` does, or takes up the adoption that is under way. Each step is tried again where its locks are not had; stop it at any time and run it again.",
+    "Plans as `adopt plan` does, or takes up the adoption that is under way. Each step is tried again where its locks are not had; stop it at any time and run it again. With --slug and --name the tenant that the present rows belong to is registered once the wall stands.",
   flags: {
     ...ADOPT_FLAGS,
     phase: {
@@ -32,6 +35,13 @@ export const command = defineCommand({
       min: 0,
       default: 60,
     },
+    slug: {
+      type: "string",
+      value: "slug",
+      summary:
+        "DNS label of the tenant that the present rows belong to: a-z, 0-9 and inner dashes.",
+    },
+    name: { type: "string", value: "name", summary: "Name of that tenant, for people." },
     "batch-rows": {
       type: "integer",
       value: "n",
@@ -44,8 +54,15 @@ export const command = defineCommand({
   examples: [
     { line: "adopt run --phase expand --phase backfill", says: "beside the running application" },
     { line: "adopt run --phase enforce", says: "puts up the wall" },
+    {
+      line: 'adopt run --slug acme --name "Acme Ltd"',
+      says: "all of it, and registers the first tenant",
+    },
   ],
   async run({ flags, context }) {
+    if ((flags.slug === undefined) !== (flags.name === undefined)) {
+      throw new UsageError("--slug and --name go together. Give both, or neither.");
+    }
     const [{ adoptOptions, obstacleLines, openSite }, adopt, { adoptionReporter }] =
       await Promise.all([
         import("../adoption.js"),
@@ -53,11 +70,30 @@ export const command = defineCommand({
         import("../adoption-progress.js"),
       ]);
     const { application, client } = await openSite(context, flags.url);
+    // Before anything is changed: whether there is an application to register a tenant with.
+    const pw = flags.slug === undefined ? undefined : await instanceOf(application, context);
     const reporter = adoptionReporter(context);
-    const show = (report: AdoptionReport): ExitCode => {
+    const show = async (report: AdoptionReport, id: string): Promise<ExitCode> => {
       reporter.finish();
-      context.show(report, () => reportLine(report));
-      return report.outcome === "stopped" ? 1 : 0;
+      const { slug, name } = flags;
+      if (
+        pw === undefined ||
+        slug === undefined ||
+        name === undefined ||
+        report.outcome !== "finished"
+      ) {
+        context.show(report, () => reportLine(report));
+        return report.outcome === "stopped" ? 1 : 0;
+      }
+      const { registerFirst } = await import("../actions/first-tenant.js");
+      const { tenantLines } = await import("../tenant-view.js");
+      const tenant = await registerFirst(pw, { id, slug, name });
+      context.show({ ...report, tenant }, () => [
+        reportLine(report),
+        "",
+        ...tenantLines(tenant, context),
+      ]);
+      return 0;
     };
     const options = {
       ...(flags.phase.length > 0 && { phases: flags.phase }),
@@ -71,7 +107,7 @@ export const command = defineCommand({
     try {
       if (status?.state === "unfinished") {
         context.note("An adoption is under way; going on with it as it was planned.");
-        return show(await adopt.resumeAdoption(client, options));
+        return await show(await adopt.resumeAdoption(client, options), status.plan.options.tenant);
       }
       const plan = await adopt.planAdoption(client, adoptOptions(flags, application));
       if (plan.obstacles.length > 0) {
@@ -79,12 +115,18 @@ export const command = defineCommand({
         context.note("Nothing was changed.");
         return 1;
       }
-      return show(await adopt.runAdoption(client, plan, options));
+      return await show(await adopt.runAdoption(client, plan, options), plan.options.tenant);
     } finally {
       reporter.finish();
     }
   },
 });
+
+async function instanceOf(application: Application | undefined, context: Context) {
+  if (application !== undefined) return application.partywall();
+  const { noConfig } = await import("../config.js");
+  throw noConfig(context.cwd);
+}
 
 function reportLine({ outcome }: AdoptionReport): string {
   if (outcome === "stopped") return "Stopped; run it again to go on.";

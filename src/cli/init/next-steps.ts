@@ -26,7 +26,6 @@ const ADD: Readonly<Record<Detection["packageManager"], string>> = {
 export function nextSteps(what: {
   readonly survey: Survey;
   readonly roles: Roles;
-  readonly tenant: string;
   readonly secrets: Secrets | undefined;
   /** The variables that `.env` had before; undefined where it is not there. */
   readonly known: Readonly<Record<string, string | undefined>> | undefined;
@@ -35,7 +34,7 @@ export function nextSteps(what: {
   /** The file that says who may enter. */
   readonly tenancy: string | undefined;
 }): NextStep[] {
-  const { survey, roles, tenant, secrets, known, open, dotenv, tenancy } = what;
+  const { survey, roles, secrets, known, open, dotenv, tenancy } = what;
   const { packageManager } = survey.detection;
   const { dependencies } = survey.manifest;
   const missing = ["partywall", "pg"].filter((name) => !dependencies.has(name));
@@ -81,8 +80,8 @@ export function nextSteps(what: {
       command: `${superuser} ${run("adopt plan")}`,
     },
     {
-      what: "Put them there; it may be stopped and run again",
-      command: `${superuser} ${run("adopt run")}`,
+      what: "Put them there, and register the tenant that the present rows belong to, under a slug and a name of your choice; it may be stopped and run again",
+      command: `${superuser} ${run("adopt run --slug first --name First")}`,
     },
     ...(schemaFiles.length === 0
       ? []
@@ -92,14 +91,6 @@ export function nextSteps(what: {
             command: `${superuser} ${run(`adopt schema ${schemaFiles.map((file) => `--file ${quoted(file)}`).join(" ")} --apply`)}`,
           },
         ]),
-    {
-      what: "Create the list of tenants; TABLE is any one of those that hold tenants' rows",
-      command: `${superuser} ${run("policies --table TABLE --apply")}`,
-    },
-    {
-      what: "Create the tenant that the present rows belong to, under a slug and a name of your choice",
-      command: run(`tenant create --id ${tenant} --slug first --name First`),
-    },
     {
       what: "Prove that nothing leads around the wall",
       command: `${superuser} ${run("audit")}`,

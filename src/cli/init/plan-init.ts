@@ -152,7 +152,6 @@ function planned(
     next: nextSteps({
       survey,
       roles,
-      tenant,
       secrets,
       known,
       open,

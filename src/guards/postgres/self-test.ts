@@ -1,6 +1,7 @@
 import { PartywallError } from "../../errors.js";
 import { anchor } from "../../scope/anchor.js";
 import type { SqlClient } from "./ddl/catalog.js";
+import { isConfined, ruleReach } from "./ddl/confinement.js";
 import { NO_TENANT } from "./ddl/seal-sql.js";
 import { hasEnded } from "./ddl/observe-sql.js";
 import { ROLLOUT_CONDITION, writtenCondition } from "./ddl/standing-rollouts.js";
@@ -42,6 +43,7 @@ select r.rolsuper or r.rolbypassrls as bypasses, r.rolcreaterole as makes_roles,
   exists (select from walled where not forced) as unforced,
   exists (select from walled w where w.oid not in (select polrelid from rollouts) and w.oid not in (select polrelid from homes) and not exists (select from standing s where s.polrelid = w.oid
     and s.qual ~ '^\\([^=]+ = \\( SELECT partywall\\.tenant_[a-z]+\\(\\) AS tenant_[a-z]+\\)\\)$' and s.written = s.qual)) as repoliced,
+  exists (select from walled w join (${ruleReach}) f on f.touched = w.oid where not f.bypasses and not ${isConfined("f")}) as unconfined,
   exists (select from walled where pg_catalog.has_table_privilege(r.oid, oid, 'truncate')) as truncates,
   exists (select from pg_catalog.pg_class c where c.relnamespace = pg_catalog.to_regnamespace('partywall') and c.relkind = 'r'
     and c.relname in ('seals', 'seal_key')
@@ -66,6 +68,8 @@ const FAULTS = {
   truncates: "the application's login may TRUNCATE a tenant table, which no policy stops",
   unforced: "row security is not enabled and forced on a tenant table; run applyWall()",
   repoliced: "a tenant table lacks the wall's policy, or it was changed; run applyWall()",
+  unconfined:
+    "a rule acts on a tenant table with its owner's rights, and the policy that confines it is missing or was changed; run applyWall()",
 } as const;
 
 async function proveNames(pg: PgInternals, client: SqlClient): Promise<void> {

@@ -533,10 +533,31 @@ export const HOLES: readonly Hole[] = [
     undo: "alter role $owner nologin",
   },
   {
-    code: "rule",
-    object: "copied on public.notes",
-    plant: "create rule copied as on insert to notes do also select 1",
-    undo: "drop rule if exists copied on notes",
+    code: "rule-bypasses-policies",
+    object: "r on public.notes",
+    plant: "create rule r as on delete to notes do also delete from tags where note = old.id",
+    undo: "drop rule r on notes",
+  },
+  {
+    code: "rule-unconfined",
+    object: "r on public.notes",
+    plant:
+      "alter table notes owner to $owner; create rule r as on delete to notes do also delete from tags where note = old.id",
+    undo: "drop rule r on notes; alter table notes owner to current_user",
+  },
+  {
+    code: "rule-fired-by-foreign-key",
+    object: "r on public.tags",
+    plant:
+      "alter table tags add constraint fires foreign key (tenant_id, note) references notes (tenant_id, id) on delete cascade; create rule r as on delete to tags do also insert into counters default values",
+    undo: "drop rule r on tags; alter table tags drop constraint fires",
+  },
+  {
+    code: "trigger-fired-by-foreign-key",
+    object: "counted on public.tags",
+    plant:
+      "alter table tags add constraint fires foreign key (tenant_id, note) references notes (tenant_id, id) on delete cascade; create function counted() returns trigger language plpgsql as 'begin update counters set id = default where id = old.note; return old; end'; create trigger counted before delete on tags for each row execute function counted()",
+    undo: "drop function counted() cascade; alter table tags drop constraint fires",
   },
   {
     code: "trigger-definer",

@@ -10,6 +10,7 @@ import { policyChecks } from "./checks/policies.js";
 import { privilegeChecks } from "./checks/privileges.js";
 import { reachChecks } from "./checks/reach.js";
 import { rolloutChecks } from "./checks/rollouts.js";
+import { ruleChecks } from "./checks/rules.js";
 import { serverChecks } from "./checks/server.js";
 import { settingChecks } from "./checks/settings.js";
 import { tableChecks } from "./checks/tables.js";
@@ -29,6 +30,7 @@ export function checksFor(subject: AuditSubject, database: string): Check[] {
     ...rolloutChecks,
     ...keyChecks,
     ...viewChecks,
+    ...ruleChecks,
     ...functionChecks,
     ...wallFunctionChecks(subject),
     ...hookChecks,

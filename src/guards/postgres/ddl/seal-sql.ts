@@ -161,6 +161,13 @@ const UNSEALED_IN_ROLLOUT = `if ${hasEnded("until")} then
   end if;
   return null;`;
 
+// What runs with the rights of an owner has no login of its own to be known by. Within a seal it is the tenant's; without
+// one it sees everything where a session of the owner began it, such as a migration, and nothing may begin it elsewhere.
+const UNSEALED_AS_OWNER = `if pg_catalog.pg_has_role(session_user, runs_as, 'member') then
+    return null;
+  end if;
+  ${NO_TENANT_REFUSED}`;
+
 const ROLLOUT_FUNCTIONS = [
   ...types.map((type) => `sealed_${type}(bigint)`),
   "observe(regclass, text, text, bigint)",
@@ -189,6 +196,7 @@ export function sealSql(roles: WallRoles, form: SealForm, inRollout: boolean): s
     "enter(bytea)",
     ...types.map((type) => `tenant_${type}()`),
     "home_text()",
+    ...types.map((type) => `confined_${type}(name)`),
     ...(inRollout ? ROLLOUT_FUNCTIONS : []),
   ];
   const all = form === "mac" ? [...functions, "seal_mac(bytea, text)"] : functions;
@@ -239,6 +247,9 @@ end $wall$`,
       tenantFunction(form, IN_ROWS, type, `tenant_${type}()`, NO_TENANT_REFUSED),
     ),
     tenantFunction(form, IN_SCHEMA, "text", "home_text()", NO_TENANT_REFUSED),
+    ...types.map((type) =>
+      tenantFunction(form, IN_ROWS, type, `confined_${type}(runs_as name)`, UNSEALED_AS_OWNER),
+    ),
     ...(inRollout
       ? [
           ...types.map((type) =>

@@ -1,5 +1,6 @@
 import { PartywallError } from "../../../errors.js";
 import { assertTable, readTenantTable, type SqlClient } from "./catalog.js";
+import { confinementSql, readConfined } from "./confinement.js";
 import { quoteIdentifier, tableName, type TableName } from "./identifier.js";
 import { sharedTableSql, tableSql } from "./policies.js";
 import { databasePrivileges, type Privilege } from "./privileges.js";
@@ -131,6 +132,9 @@ export async function planWall(client: SqlClient, options: WallOptions): Promise
           ? undefined
           : { mode, until, standing: await readDefault(client, target) };
       tables.push(...tableSql(target, roles, stage));
+      for (const owner of await readConfined(client, target.table)) {
+        tables.push(...confinementSql(target, owner));
+      }
     }
   }
   rollout.assertUsed();

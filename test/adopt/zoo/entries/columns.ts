@@ -152,7 +152,6 @@ export const columns: readonly Entry[] = [
         "select note from b order by 1",
       ],
     ],
-    obstacles: ["rule"],
   },
   {
     name: "row-type-in-use",

@@ -169,10 +169,91 @@ export const triggers: readonly Entry[] = [
       ["update frozen set name = 'z'", "delete from frozen", "select * from frozen"],
       ["insert into notes (body) values ('c')", "select line from log order by 1"],
     ],
-    obstacles: ["rule", "rule", "rule", "rule"],
-    remedy: `drop rule soft on notes; drop rule logged on notes; drop rule no_update on frozen; drop rule no_delete on frozen;
-      create function soft() returns trigger language plpgsql as $$ begin update notes set gone = true where id = old.id; return null; end $$; create trigger soft before delete on notes for each row execute function soft();
-      create function logged() returns trigger language plpgsql as $$ begin insert into log (line) values ('added ' || new.body); return new; end $$; create trigger logged after insert on notes for each row execute function logged();
-      create function never() returns trigger language plpgsql as $$ begin return null; end $$; create trigger no_update before update on frozen for each row execute function never(); create trigger no_delete before delete on frozen for each row when (old.name = 'x') execute function never();`,
+  },
+  {
+    name: "rules-by-id",
+    trait:
+      "rules that look rows up by ids which another tenant has as well, on every event and on a view",
+    ddl: `create table orders (id int primary key, note text, amount int not null); create table totals (order_id int primary key, n int not null); create table log (line text);
+      create view open_orders as select id, note from orders where amount > 0;
+      create rule counted as on insert to orders do also update totals set n = n + 1 where order_id = new.id;
+      create rule noted as on update to orders where old.note is distinct from new.note do also insert into log select 'was ' || t.n from totals t where t.order_id = old.id;
+      create rule swept as on delete to orders do also (delete from totals where order_id = old.id; notify swept);
+      create rule closed as on delete to open_orders do instead update orders set amount = 0 where id = old.id;
+      create rule reset as on insert to log where new.line = 'reset' do instead update totals set n = 0;`,
+    data: "insert into totals values (1, 1), (2, 1), (3, 1); insert into orders values (1, 'a', 1), (2, 'b', 1), (3, 'c', 1)",
+    queries: [
+      "select * from orders order by id",
+      "select * from totals order by order_id",
+      "select line from log order by 1",
+      "select * from open_orders order by id",
+    ],
+    writes: [
+      ["update orders set note = 'x' where id = 1", "select line from log order by 1"],
+      ["delete from open_orders where id = 2", "select id, amount from orders order by id"],
+      ["delete from orders where id = 3", "select order_id from totals order by 1"],
+      ["insert into log values ('reset')", "select * from totals order by order_id"],
+      [
+        "insert into totals values (7, 0)",
+        "insert into orders values (7, 'd', 1)",
+        "select n from totals where order_id = 7",
+      ],
+    ],
+    meanwhile: [
+      "insert into totals values (4, 0)",
+      "insert into orders values (4, 'meanwhile', 1)",
+    ],
+    again: { ids: "same" },
+    primaryKeys: { orders: ["tenant_id", "id"], totals: ["tenant_id", "order_id"] },
+  },
+  {
+    name: "rules-past-policies",
+    trait:
+      "rules on the table of a role with BYPASSRLS, of which those that only insert or do nothing reach nobody",
+    setup: "alter role @other@ bypassrls; grant create on schema public to @other@",
+    ddl: `create table notes (id int primary key, body text); create table log (line text); create table totals (note_id int primary key, n int not null);
+      create rule logged as on insert to notes do also insert into log (line) values ('added ' || new.body);
+      create rule kept as on delete to notes do instead nothing;
+      create rule counted as on update to notes do also update totals set n = n + 1 where note_id = old.id;
+      alter table notes owner to @other@; grant all on log, totals to @other@;`,
+    data: "insert into notes values (1, 'a'); insert into totals values (1, 0)",
+    queries: ["select * from notes", "select line from log order by 1", "select n from totals"],
+    writes: [
+      ["insert into notes values (2, 'b')", "select line from log order by 1"],
+      ["delete from notes", "select id from notes order by 1"],
+    ],
+    obstacles: ["rule"],
+    remedy: "drop rule counted on notes",
+    again: { ids: "same" },
+  },
+  {
+    name: "rule-fired-by-cascade",
+    trait: "a rule that ON DELETE CASCADE fires, which PostgreSQL runs under no policy",
+    ddl: `create table notes (id int primary key, body text); create table tags (id int primary key, note_id int references notes on delete cascade); create table totals (tag_id int primary key, n int not null);
+      create rule swept as on delete to tags do also update totals set n = n - 1 where tag_id = old.id;`,
+    data: "insert into notes values (1, 'a'); insert into tags values (1, 1); insert into totals values (1, 1)",
+    queries: ["select * from tags", "select n from totals"],
+    writes: [["delete from tags", "delete from notes", "select n from totals"]],
+    obstacles: ["rule"],
+    remedy:
+      "alter table tags drop constraint tags_note_id_fkey, add constraint tags_note_id_fkey foreign key (note_id) references notes",
+    again: { ids: "same" },
+  },
+  {
+    name: "rules-on-other-tables",
+    trait:
+      "rules that write what is not kept apart by tenant, and one that reads what is everybody's",
+    ddl: `create table rates (code text primary key, rate int not null); insert into rates values ('x', 2); create table queue (line text);
+      create table sales (id int primary key, code text references rates, worth int); create table worths (id int primary key, worth int);
+      create rule rated as on insert to sales do also insert into worths select new.id, r.rate from rates r where r.code = new.code;
+      create rule queued as on insert to sales do also insert into queue values (new.code);
+      create rule raised as on delete to sales do also update rates set rate = rate + 1 where code = old.code;`,
+    data: "insert into sales values (1, 'x')",
+    options: { tables: { rates: "shared", queue: "unmanaged" } },
+    queries: ["select * from worths order by id"],
+    writes: [["insert into sales values (2, 'x')", "select * from worths order by id"]],
+    obstacles: ["rule", "rule"],
+    remedy: "drop rule queued on sales; drop rule raised on sales",
+    again: { ids: "same" },
   },
 ];

@@ -2,7 +2,7 @@ import type { Check } from "../check.js";
 
 // Those of the wall itself, which are written to be called by everybody; `wall-function-changed` tells of them.
 const OWN = `(p.pronamespace = to_regnamespace('partywall')
-    and p.proname in ('enter', 'observe', 'tenant_text', 'tenant_uuid', 'tenant_bigint', 'home_text', 'sealed_text', 'sealed_uuid', 'sealed_bigint'))`;
+    and p.proname in ('enter', 'observe', 'tenant_text', 'tenant_uuid', 'tenant_bigint', 'home_text', 'confined_text', 'confined_uuid', 'confined_bigint', 'sealed_text', 'sealed_uuid', 'sealed_bigint'))`;
 
 const callable = `p.proowner <> l.oid and has_function_privilege(l.oid, p.oid, 'execute') and not ${OWN}`;
 

@@ -3,14 +3,6 @@ import type { Check } from "../check.js";
 /** Code that runs by itself when a tenant table is used. */
 export const hookChecks: readonly Check[] = [
   {
-    code: "rule",
-    severity: "high",
-    why: "The rule {object} runs with the rights of the table's owner, whom other policies apply to, or none.",
-    fix: "Drop it; a trigger runs with the rights of the caller.",
-    find: `select format('%I on %s', r.rulename, t.object) as object, format('drop rule %I on %s', r.rulename, t.object) as sql
-from pg_rewrite r join tenant_table t on t.oid = r.ev_class where r.ev_type <> '1'`,
-  },
-  {
     code: "trigger-definer",
     severity: "high",
     why: "The trigger {object} calls a function that runs with its owner's rights: what it reads and writes is not kept apart for the tenant.",
@@ -18,6 +10,21 @@ from pg_rewrite r join tenant_table t on t.oid = r.ev_class where r.ev_type <> '
     find: `select format('%I on %s', g.tgname, t.object) as object, format('alter function %s security invoker', p.oid::regprocedure) as sql
 from pg_trigger g join tenant_table t on t.oid = g.tgrelid join pg_proc p on p.oid = g.tgfoid, login l
 where not g.tgisinternal and g.tgparentid = 0 and g.tgenabled <> 'D' and p.prosecdef and p.proowner <> l.oid`,
+  },
+  {
+    // PostgreSQL runs the action as the table's owner and past forced policies, and so what it fires; a function that runs
+    // no statement of its own is as harmless there as anywhere.
+    code: "trigger-fired-by-foreign-key",
+    severity: "high",
+    why: "The trigger {object} is fired by a foreign key's ON DELETE or ON UPDATE action too, which PostgreSQL runs under no policy; what its function reads and writes then may be another tenant's.",
+    fix: "Name the tenant in each statement of its function: where tenant_id = old.tenant_id. Then accept this finding.",
+    find: `select format('%I on %s', g.tgname, t.object) as object
+from pg_trigger g join tenant_table t on t.oid = g.tgrelid join pg_proc p on p.oid = g.tgfoid join pg_language l on l.oid = p.prolang
+where t.home is null and not g.tgisinternal and g.tgparentid = 0 and g.tgenabled <> 'D'
+  and (l.lanname not in ('plpgsql', 'internal', 'c') or l.lanname = 'plpgsql' and p.prosrc ~* '\\y(select|insert|update|delete|merge|truncate|perform|execute|call|copy)\\y')
+  and exists (select from pg_constraint k where k.contype = 'f' and k.conrelid = t.oid and k.confrelid in (select oid from tenant_table)
+    and (g.tgtype & 8 <> 0 and k.confdeltype = 'c'
+      or g.tgtype & 16 <> 0 and (k.confdeltype in ('n', 'd') or k.confupdtype in ('c', 'n', 'd'))))`,
   },
   {
     code: "event-trigger",
