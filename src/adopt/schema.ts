@@ -122,6 +122,8 @@ export interface Trigger {
   readonly isSecurityDefiner: boolean;
   /** Whether it came from a partitioned parent. */
   readonly isInherited: boolean;
+  /** Whether a foreign key's action fires it, and its function meets rows: PostgreSQL runs that under no policy. */
+  readonly isPastPolicies: boolean;
   readonly definition: string;
 }
 

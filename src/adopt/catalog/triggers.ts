@@ -1,16 +1,18 @@
+import { isFiredByForeignKey, meetsRows } from "../../guards/postgres/ddl/fired-triggers.js";
 import type { Table, Trigger } from "../schema.js";
 import { byTable } from "./by-table.js";
 import type { ReadCatalog } from "./transaction.js";
 
 const TRIGGERS = `
-select t.tgrelid::text as of, t.tgname as name,
+select g.tgrelid::text as of, g.tgname as name,
   json_build_object('schema', n.nspname, 'name', p.proname) as function, p.prosecdef as "isSecurityDefiner",
-  t.tgparentid <> 0 as "isInherited",
-  pg_get_triggerdef(t.oid) as definition
+  g.tgparentid <> 0 as "isInherited",
+  ${isFiredByForeignKey} and ${meetsRows} as "isPastPolicies",
+  pg_get_triggerdef(g.oid) as definition
 from managed m
-join pg_trigger t on t.tgrelid = m.oid and not t.tgisinternal
-join pg_proc p on p.oid = t.tgfoid join pg_namespace n on n.oid = p.pronamespace
-order by t.tgrelid, t.tgname`;
+join pg_trigger g on g.tgrelid = m.oid and not g.tgisinternal
+join pg_proc p on p.oid = g.tgfoid join pg_namespace n on n.oid = p.pronamespace
+order by g.tgrelid, g.tgname`;
 
 const RULES = `
 select r.ev_class::text as of, r.rulename as name, rtrim(pg_get_ruledef(r.oid), ';') as definition

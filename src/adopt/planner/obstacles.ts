@@ -53,6 +53,16 @@ export function findObstacles(draft: Draft): void {
       });
     }
     findEmptying(draft, adoptee);
+    for (const trigger of table.triggers) {
+      if (!trigger.isPastPolicies || trigger.isInherited) continue;
+      draft.obstacle({
+        code: "trigger-fired-by-foreign-key",
+        object: `${label(table)}.${trigger.name}`,
+        why: "The ON DELETE or ON UPDATE action of a foreign key fires it too. PostgreSQL runs that under no policy, and with it what the trigger's function reads and writes, which may be another tenant's where ids collide.",
+        remedy: `Name the tenant in its function's statements (where ${quoteIdentifier(column)} = old.${quoteIdentifier(column)}) once the column is there. Acknowledged, it stays as it is.`,
+        acknowledgeable: true,
+      });
+    }
     if (former !== undefined && TYPES[draft.type]?.test(former.type) !== true) {
       draft.obstacle({
         code: "tenant-column-type",

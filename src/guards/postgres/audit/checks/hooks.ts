@@ -1,3 +1,4 @@
+import { isFiredByForeignKey, meetsRows } from "../../ddl/fired-triggers.js";
 import type { Check } from "../check.js";
 
 /** Code that runs by itself when a tenant table is used. */
@@ -12,8 +13,8 @@ from pg_trigger g join tenant_table t on t.oid = g.tgrelid join pg_proc p on p.o
 where not g.tgisinternal and g.tgparentid = 0 and g.tgenabled <> 'D' and p.prosecdef and p.proowner <> l.oid`,
   },
   {
-    // PostgreSQL runs the action as the table's owner and past forced policies, and so what it fires; a function that runs
-    // no statement of its own is as harmless there as anywhere.
+    // PostgreSQL runs the action as the table's owner and past forced policies, and so what it fires. What only inserts
+    // meets no row that is there, and the database stamps it.
     code: "trigger-fired-by-foreign-key",
     severity: "high",
     why: "The trigger {object} is fired by a foreign key's ON DELETE or ON UPDATE action too, which PostgreSQL runs under no policy; what its function reads and writes then may be another tenant's.",
@@ -21,10 +22,8 @@ where not g.tgisinternal and g.tgparentid = 0 and g.tgenabled <> 'D' and p.prose
     find: `select format('%I on %s', g.tgname, t.object) as object
 from pg_trigger g join tenant_table t on t.oid = g.tgrelid join pg_proc p on p.oid = g.tgfoid join pg_language l on l.oid = p.prolang
 where t.home is null and not g.tgisinternal and g.tgparentid = 0 and g.tgenabled <> 'D'
-  and (l.lanname not in ('plpgsql', 'internal', 'c') or l.lanname = 'plpgsql' and p.prosrc ~* '\\y(select|insert|update|delete|merge|truncate|perform|execute|call|copy)\\y')
-  and exists (select from pg_constraint k where k.contype = 'f' and k.conrelid = t.oid and k.confrelid in (select oid from tenant_table)
-    and (g.tgtype & 8 <> 0 and k.confdeltype = 'c'
-      or g.tgtype & 16 <> 0 and (k.confdeltype in ('n', 'd') or k.confupdtype in ('c', 'n', 'd'))))`,
+  and ${meetsRows}
+  and ${isFiredByForeignKey}`,
   },
   {
     code: "event-trigger",
