@@ -2,6 +2,7 @@ import { isDeepStrictEqual } from "node:util";
 import type { Guard, GuardedTenant } from "../../../scope/guard.js";
 import type { Placement } from "../../../scope/tenant.js";
 import type { HoldOptions } from "../../../guards/postgres/guard.js";
+import { DEFAULT_SERVER } from "../../../guards/postgres/place.js";
 import type { PgLogin } from "../../../guards/postgres/servers.js";
 import type { TableSum } from "../../checksum.js";
 import type { WatchOptions } from "../../progress.js";
@@ -230,7 +231,8 @@ class Mover implements TenantMover {
         `The tenant ${tenant.slug} is ${tenant.status}. Only an active tenant is moved.`,
       );
     }
-    if (isDeepStrictEqual(tenant.placement, to)) {
+    // Also under another login, or with its server named otherwise: a copy onto itself begins by emptying it.
+    if (isDeepStrictEqual(siteOf(tenant.placement), siteOf(to))) {
       throw refused(`The tenant ${tenant.slug} lives there already.`);
     }
     return journal.begin(tenant.id, tenant.placement, to);
@@ -283,6 +285,12 @@ class Mover implements TenantMover {
     );
   }
 }
+
+const siteOf = ({ strategy, server = DEFAULT_SERVER, name }: Placement) => ({
+  strategy,
+  server,
+  name,
+});
 
 const tablesOf = (premises: Premises): Promise<readonly PremisesTable[]> =>
   inTransaction(premises.client, "read", () => readTables(premises));
