@@ -17,7 +17,7 @@ import type { ProvisionedTenant } from "../works.js";
 import { moveSequences } from "../sequences.js";
 import { readTables, titleOf, type PremisesTable } from "../tables.js";
 import { inTransaction } from "../transaction.js";
-import { assertKeyed, beginCapture, endCapture } from "./capture.js";
+import { assertKeyed, beginCapture, endCapture, isCapturing } from "./capture.js";
 import { carryChanges, clearTables, mayReplicate, type MovedTable } from "./changes.js";
 import { MoveJournal, type MoveEntry } from "./journal.js";
 
@@ -195,16 +195,18 @@ class Mover implements TenantMover {
         );
       }
       await this.#options.guard.release({ id: tenant.id, placement: entry.from });
-      await this.#at(tenant, entry.from, async (from) =>
-        endCapture(from, await tablesOf(from), entry.id),
-      );
-      if (entry.to.strategy === "row") {
-        await this.#at(tenant, entry.to, async (target) =>
-          clearTables(target, await tablesOf(target)),
-        );
-      } else {
-        await this.#options.homes.vacate({ ...tenant, placement: entry.to });
-      }
+      await this.#at(tenant, entry.from, async (from) => {
+        const sources = await tablesOf(from);
+        if (entry.to.strategy !== "row") {
+          await this.#options.homes.vacate({ ...tenant, placement: entry.to });
+        } else if (await isCapturing(from, sources, entry.id)) {
+          // Otherwise nothing was copied, and rows that are there are not of this move.
+          await this.#at(tenant, entry.to, async (target) =>
+            clearTables(target, await tablesOf(target)),
+          );
+        }
+        await endCapture(from, sources, entry.id);
+      });
       await journal.note(entry, "given up");
     });
   }
@@ -371,7 +373,7 @@ class Move {
   }
 
   async #assertReady(): Promise<void> {
-    const { to, tenant, entry } = this.#parts;
+    const { from, to, tenant, entry } = this.#parts;
     assertKeyed(this.#tables.map(({ source }) => source));
     if (!(await mayReplicate(to))) {
       throw refused(
@@ -379,26 +381,17 @@ class Move {
       );
     }
     if (entry.to.strategy !== "row") return;
+    const sources = this.#tables.map(({ source }) => source);
+    if (await isCapturing(from, sources, entry.id)) return;
     // Rows of the tenant's in shared tables are an old copy that somebody may want, or a mistake.
     for (const { into } of this.#tables) {
       const there = await inTransaction(to.client, "read", () => hasRows(to.client, to, into));
-      if (there && !(await this.#isResumed())) {
+      if (there) {
         throw refused(
           `The shared tables hold rows of ${tenant.slug} already (in ${titleOf(into)}), so nothing was copied. Remove them first: partywall tenant erase, or confirm the move that left them.`,
         );
       }
     }
-  }
-
-  // Whether this very move has begun to copy before: its triggers are there then.
-  async #isResumed(): Promise<boolean> {
-    const { from } = this.#parts;
-    const [first] = this.#tables;
-    const { rows } = await from.client.query(
-      "select exists (select from pg_catalog.pg_trigger where tgrelid = $1::pg_catalog.oid and tgname like 'partywall\\_capture\\_%') as there",
-      [first?.source.oid ?? "0"],
-    );
-    return rows[0]?.["there"] === true;
   }
 
   #watch(): WatchOptions {
