@@ -119,7 +119,7 @@ describeEngine("postgres", "partywall tenant move", () => {
       [far, "create --slug far --name Far --server east"],
     ]) {
       const made = await run(`${line} --id ${id}`);
-      expect(made, made.stderr).toMatchObject({ code: 0 });
+      if (made.code !== 0) throw new Error(made.stderr);
     }
     await shop.rows(
       "insert into orders select $1, n, 'order ' || n from generate_series(1, 2500) n",
@@ -130,7 +130,9 @@ describeEngine("postgres", "partywall tenant move", () => {
     );
   }, 120_000);
   afterAll(async () => {
-    await shop?.rows(`drop database if exists ${home} with (force)`);
+    for (const name of [home, `${home}_two`]) {
+      await shop?.rows(`drop database if exists ${name} with (force)`);
+    }
     await east?.drop();
     await shop?.close();
   });
@@ -300,6 +302,21 @@ describeEngine("postgres", "partywall tenant move", () => {
       }
     }
   }, 120_000);
+
+  test("a tenant that has two copies is not erased", async () => {
+    const kept = `move acme --strategy database --home ${home}_two`;
+    expect(await run(kept)).toMatchObject({ code: 0 });
+    await run("suspend acme --confirm acme");
+    const refused = await run("erase acme --confirm acme");
+    expect(refused.code).toBe(1);
+    expect(refused.stderr).toContain(`its old copy is still kept: database ${home}.`);
+    expect(await isDatabase(`${home}_two`)).toBe(true);
+    await run("restore acme");
+    expect(await run("move-confirm acme --confirm acme")).toMatchObject({ code: 0 });
+    expect(await run(`move acme --strategy database --home ${home}`)).toMatchObject({ code: 0 });
+    expect(await run("move-confirm acme --confirm acme")).toMatchObject({ code: 0 });
+    expect(await isDatabase(`${home}_two`)).toBe(false);
+  }, 60_000);
 
   test("erase drops a tenant's own schema or database, once it is confirmed", async () => {
     const dry = await run("erase copy --dry-run");

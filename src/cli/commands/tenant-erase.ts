@@ -41,14 +41,21 @@ export const command = defineCommand({
     { line: "tenant erase acme --confirm acme --json > erased.json", says: "with evidence" },
   ],
   async run({ flags, args, context }) {
-    const [{ loadApplication }, { openPremises }, { confirmDestruction }, data, tenants] =
-      await Promise.all([
-        import("../application.js"),
-        import("../actions/tenant-premises.js"),
-        import("../confirm.js"),
-        import("../actions/tenant-data.js"),
-        import("../../tenants/index.js"),
-      ]);
+    const [
+      { loadApplication },
+      { openPremises },
+      { assertSettled },
+      { confirmDestruction },
+      data,
+      tenants,
+    ] = await Promise.all([
+      import("../application.js"),
+      import("../actions/tenant-premises.js"),
+      import("../actions/settled.js"),
+      import("../confirm.js"),
+      import("../actions/tenant-data.js"),
+      import("../../tenants/index.js"),
+    ]);
     const application = await loadApplication(context);
     const pw = await application.partywall();
     const record = await data.findTenantOrDeleted(pw, args[0]!);
@@ -62,6 +69,7 @@ export const command = defineCommand({
         yes: flags.yes,
       });
     }
+    if (!dryRun) await assertSettled(context, application, record, flags.url);
     const { premises, database } = await openPremises(context, application, record, flags);
     const columns = flags["scan-column"];
     const reporter = dataReporter(context);
