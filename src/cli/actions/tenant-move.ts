@@ -17,7 +17,7 @@ import { UsageError } from "../usage-error.js";
 import { placementOf } from "./tenants.js";
 
 /** The command that begins a tenant's move or goes on with it, to the letter. */
-export function moveLine(slug: string, { strategy, server, name, secret }: Placement): string {
+function moveLine(slug: string, { strategy, server, name, secret }: Placement): string {
   return [
     `partywall tenant move ${slug} --strategy ${strategy}`,
     ...(server === undefined ? [] : [`--server ${server}`]),
