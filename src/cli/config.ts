@@ -128,7 +128,8 @@ function isTables(value: unknown): string | undefined {
 function isServers(value: unknown): string | undefined {
   if (!isObject(value)) return "must be an object of servers";
   for (const [server, item] of Object.entries(value)) {
-    if (server === DEFAULT_SERVER) return ".default is the server of postgres.url. Write it there.";
+    if (server === DEFAULT_SERVER)
+      return ".default is what postgres.url says; name further servers only.";
     const fault = wrong(item, { url: isText });
     if (fault !== undefined) return located(`.${server}`, fault);
   }
