@@ -9,7 +9,7 @@ import { UsageError } from "./usage-error.js";
 
 const FUNCTIONS = ["run", "central", "system", "each", "ready", "close"] as const;
 
-const HOME_FUNCTIONS = ["provision", "migrate", "migrateAll", "deprovision"] as const;
+const HOME_FUNCTIONS = ["provision", "migrate", "migrateAll", "deprovision", "vacate"] as const;
 
 /** The application that a command works for. */
 export interface Application extends LoadedConfig {
@@ -25,7 +25,10 @@ export async function findApplication(context: Context): Promise<Application | u
   if (loaded === undefined) return undefined;
   // Reading it may have filled the environment, as dotenv does.
   context.redactor.addEnvironment(context.env);
-  context.redactor.addAddress(loaded.config.postgres?.url ?? "");
+  const { url, servers = {} } = loaded.config.postgres ?? {};
+  for (const one of [{ url }, ...Object.values(servers)]) {
+    context.redactor.addAddress(one.url ?? "");
+  }
   let entry: Promise<Entry> | undefined;
   const entered = () => (entry ??= enter(loaded, context));
   return {

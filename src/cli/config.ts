@@ -1,5 +1,6 @@
 import { existsSync } from "node:fs";
 import { dirname, isAbsolute, join, resolve } from "node:path";
+import { DEFAULT_SERVER } from "../guards/postgres/place.js";
 import type { PartywallConfig } from "./define-config.js";
 import { causeLine } from "./error-report.js";
 import { moduleLoader, type ModuleLoader } from "./module-loader.js";
@@ -95,6 +96,7 @@ const POSTGRES = {
   rollout: (value: unknown) => wrong(value, ROLLOUT, ["until", "tables"]),
   roles: (value: unknown) => wrong(value, ROLES, ["app", "system"]),
   url: isText,
+  servers: isServers,
   seal: isOneOf("parameter", "mac"),
 };
 const ADOPT = {
@@ -119,6 +121,17 @@ function isTables(value: unknown): string | undefined {
   for (const [table, choice] of Object.entries(value)) {
     const fault = typeof choice === "string" ? isKind(choice) : wrong(choice, TABLE, ["kind"]);
     if (fault !== undefined) return located(`[${JSON.stringify(table)}]`, fault);
+  }
+  return undefined;
+}
+
+function isServers(value: unknown): string | undefined {
+  if (!isObject(value)) return "must be an object of servers";
+  for (const [server, item] of Object.entries(value)) {
+    if (server === DEFAULT_SERVER)
+      return ".default is what postgres.url says; name further servers only.";
+    const fault = wrong(item, { url: isText });
+    if (fault !== undefined) return located(`.${server}`, fault);
   }
   return undefined;
 }

@@ -3,6 +3,8 @@ import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { PartywallError } from "../errors.js";
 import type { SqlClient } from "../guards/postgres/ddl/catalog.js";
+import { DEFAULT_SERVER } from "../guards/postgres/place.js";
+import type { AdminClient, AdminPg } from "../tenants/postgres/admin.js";
 import type { Application } from "./application.js";
 import type { Context } from "./context.js";
 import type { StringFlag } from "./flags.js";
@@ -18,15 +20,10 @@ export const URL_FLAG = {
   summary: `Database and login to work with (postgres://…); otherwise ${VARIABLE}, then postgres.url of the configuration.`,
 } as const satisfies StringFlag;
 
-/** The slice of `pg.Client` that is used here. */
-interface PgClient extends SqlClient {
-  connect(): Promise<unknown>;
-  on(event: "error", listener: () => void): unknown;
+/** A connection that can be ended before the command ends. */
+export interface Connection extends SqlClient {
+  /** May be called again. */
   end(): Promise<void>;
-}
-
-interface PgModule {
-  readonly Client: new (config: Record<string, unknown>) => PgClient;
 }
 
 /** The address to work with, if any was given. Throws {@link UsageError} for one that is not PostgreSQL's. */
@@ -42,11 +39,62 @@ export function databaseUrl(
   ] as const;
   const [name, url] = given.find(([, value]) => value !== undefined) ?? [];
   if (url === undefined) return undefined;
+  return checkedUrl(context, name!, url);
+}
+
+function checkedUrl(context: Context, name: string, url: string): string {
   context.redactor.addAddress(url);
   if (/^postgres(ql)?:\/\//i.test(url)) return url;
   throw new UsageError(
     `${name} is no address of a PostgreSQL database. Write postgres://login@host:5432/database.`,
   );
+}
+
+/** The addresses of the further servers that the configuration names, without those whose address is not set. */
+export function furtherUrls(context: Context, application: Application): Record<string, string> {
+  const urls = Object.entries(application.config.postgres?.servers ?? {}).flatMap(
+    ([server, { url }]) =>
+      url === undefined
+        ? []
+        : [[server, checkedUrl(context, `postgres.servers.${server}.url`, url)] as const],
+  );
+  return Object.fromEntries(urls);
+}
+
+/**
+ * The address of the server that a placement names. Throws {@link UsageError} where it is not configured, and for a flag
+ * that names the default server's where the placement is on another.
+ */
+export function serverUrl(
+  context: Context,
+  flag: string | undefined,
+  application: Application,
+  { slug, server = DEFAULT_SERVER }: { readonly slug: string; readonly server?: string },
+): string {
+  if (server === DEFAULT_SERVER) return requiredUrl(context, flag, application);
+  // Of the wrong server, it would be told that nothing of the tenant is there.
+  if (flag !== undefined) {
+    throw new UsageError(
+      `--url names a database of the default server, but ${slug} is placed on the server ${server}. Leave it out, and set postgres.servers.${server}.url in the configuration.`,
+    );
+  }
+  const url = furtherUrls(context, application)[server];
+  if (url !== undefined) return url;
+  throw new UsageError(
+    `${slug} is placed on the server ${server}, whose address is not known. Set postgres.servers.${server}.url in the configuration.`,
+  );
+}
+
+/** The address of another database of the same server. Throws {@link UsageError} where it cannot be taken apart. */
+export function urlOfDatabase(address: string, database: string): string {
+  if (!URL.canParse(address)) {
+    throw new UsageError(
+      "The address of the server cannot be read. Write postgres://login@host:5432/database, with what is special in the password percent-encoded.",
+    );
+  }
+  const url = new URL(address);
+  url.pathname = `/${encodeURIComponent(database)}`;
+  return url.href;
 }
 
 /** The address to work with. Throws {@link UsageError} where none was given. */
@@ -70,7 +118,7 @@ export async function connect(
   context: Context,
   application: Application | undefined,
   url: string,
-): Promise<SqlClient> {
+): Promise<Connection> {
   const pg = await loadPg(application?.folder ?? context.cwd);
   const client = open(pg, url);
   // A connection that breaks is told to whoever waits for its answer; unheard, the event would end the process.
@@ -82,7 +130,7 @@ export async function connect(
   return client;
 }
 
-function open(pg: PgModule, url: string): PgClient {
+function open(pg: AdminPg, url: string): AdminClient {
   try {
     return new pg.Client({
       connectionString: url,
@@ -112,7 +160,8 @@ function placeOf(url: string): string {
   }
 }
 
-async function loadPg(folder: string): Promise<PgModule> {
+/** The application's own `pg`, found from its folder. Rejects with `PW_CONFIG` where it is not there. */
+export async function loadPg(folder: string): Promise<AdminPg> {
   let file: string;
   try {
     file = createRequire(join(folder, "package.json")).resolve("pg");
@@ -123,6 +172,6 @@ async function loadPg(folder: string): Promise<PgModule> {
       { cause },
     );
   }
-  const module = (await import(pathToFileURL(file).href)) as { readonly default: PgModule };
+  const module = (await import(pathToFileURL(file).href)) as { readonly default: AdminPg };
   return module.default;
 }

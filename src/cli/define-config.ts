@@ -32,6 +32,11 @@ export interface PartywallConfig {
      * `PARTYWALL_DATABASE_URL` come before it. Take it from the environment rather than writing it here.
      */
     readonly url?: string | undefined;
+    /**
+     * The same for further servers, by the names that placements use: what reaches the tenants that live there. The
+     * default server is `url`.
+     */
+    readonly servers?: Readonly<Record<string, { readonly url?: string | undefined }>>;
     /** Form of the seal; what the login that builds the wall allows, unless told. */
     readonly seal?: SealForm;
     /** Tables that are only observed or stamped yet, and until when; left out, `policies` enforces every table. */

@@ -10,8 +10,11 @@ export const EXCEPT_FLAG = {
   summary: "A table to leave out, schema.name.",
 } as const satisfies StringFlag;
 
-/** Shows how far the work on a tenant's data has come, table by table. */
-export function dataReporter(context: Context): {
+/** Shows how far the work on a tenant's data has come, table by table; `names` are other names for its phases. */
+export function dataReporter(
+  context: Context,
+  names: Partial<Record<TenantDataProgress["phase"], string>> = {},
+): {
   readonly tell: (progress: TenantDataProgress) => void;
   readonly finish: () => void;
 } {
@@ -23,7 +26,7 @@ export function dataReporter(context: Context): {
         // An estimate that is passed says nothing any more.
         ...(estimate >= rows && estimate > 0 && { total: Math.round(estimate) }),
         unit: "rows",
-        label: `${phase} ${table}`,
+        label: `${names[phase] ?? phase} ${table}`,
       }),
     finish: () => progress.finish(),
   };

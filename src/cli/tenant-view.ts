@@ -13,7 +13,8 @@ export const TENANT_COLUMNS: readonly Column<TenantRecord>[] = [
   { title: "SINCE", value: ({ createdAt }) => createdAt.slice(0, 10) },
 ];
 
-function placementText({ strategy, name, server, secret }: Placement): string {
+/** A placement as people read it. */
+export function placementText({ strategy, name, server, secret }: Placement): string {
   return [
     strategy,
     ...(name === undefined ? [] : [name]),

@@ -68,6 +68,14 @@ describe("the configuration", () => {
       "postgres.rollout.tables must be an object of tables",
     ],
     [
+      "export default { entry: './a.ts', postgres: { servers: { default: { url: 'x' } } } };",
+      "postgres.servers.default is what postgres.url says; name further servers only. Mend it there.",
+    ],
+    [
+      "export default { entry: './a.ts', postgres: { servers: { east: { uri: 'x' } } } };",
+      "postgres.servers.east.uri is not known. Did you mean url?",
+    ],
+    [
       "export default { entry: './a.ts', adopt: { schemas: 'public' } };",
       "adopt.schemas must be a list of texts.",
     ],

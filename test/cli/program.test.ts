@@ -83,7 +83,10 @@ describe("wrong use ends with 2, names what is wrong and suggests what is near",
   test.each([
     [[], "No command was given."],
     [["tenat", "list"], '"tenat" is not a command. Did you mean tenant?'],
-    [["tenant"], "tenant needs to know what to do: create, list, show, suspend, restore."],
+    [
+      ["tenant"],
+      "tenant needs to know what to do: create, list, show, suspend, restore, export, import, erase, move, move-confirm, move-give-up, migrate, deprovision.",
+    ],
     [["tenant", "crate"], '"tenant crate" is not a command. Did you mean tenant create?'],
     [["frobnicate", "--help"], '"frobnicate" is not a command.'],
     [

@@ -3,7 +3,6 @@ import { rename, rm, stat } from "node:fs/promises";
 import { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { createGunzip, createGzip } from "node:zlib";
-import type { SqlClient } from "../../guards/postgres/ddl/catalog.js";
 import type { Partywall } from "../../partywall.js";
 import type { TenantRecord } from "../../registry/record.js";
 import {
@@ -18,23 +17,6 @@ import {
 import { codeOf } from "../error-report.js";
 import { UsageError } from "../usage-error.js";
 import { findTenant } from "./tenants.js";
-
-/**
- * Where a tenant's data is, as its record says. Throws {@link UsageError} for a placement that one database's address
- * does not reach.
- */
-export function premisesOf(
-  { id, slug, placement }: TenantRecord,
-  client: SqlClient,
-  except: readonly string[],
-): Premises {
-  if (placement.strategy !== "row") {
-    throw new UsageError(
-      `The tenant ${slug} is placed in a ${placement.strategy} of its own, which this command does not reach yet. Use partywall/tenants.`,
-    );
-  }
-  return { client, strategy: "row", tenantId: id, except };
-}
 
 /** As `findTenant`, and among the deleted too. */
 export async function findTenantOrDeleted(pw: Partywall, word: string): Promise<TenantRecord> {

@@ -26,22 +26,20 @@ export const command = defineCommand({
   stopsItself: true,
   examples: [{ line: "tenant export acme --out acme.ndjson.gz", says: "compressed" }],
   async run({ flags, args, context }) {
-    const [{ loadApplication }, { connect, requiredUrl }, data] = await Promise.all([
+    const [{ loadApplication }, { openPremises }, data] = await Promise.all([
       import("../application.js"),
-      import("../connection.js"),
+      import("../actions/tenant-premises.js"),
       import("../actions/tenant-data.js"),
     ]);
     const application = await loadApplication(context);
     const record = await data.findTenantOrDeleted(await application.partywall(), args[0]!);
-    const url = requiredUrl(context, flags.url, application);
-    const client = await connect(context, application, url);
+    const { premises } = await openPremises(context, application, record, flags);
     const reporter = dataReporter(context);
     try {
-      const summary = await data.exportToFile(
-        data.premisesOf(record, client, flags.except),
-        resolve(context.cwd, flags.out),
-        { signal: context.signal, onProgress: reporter.tell },
-      );
+      const summary = await data.exportToFile(premises, resolve(context.cwd, flags.out), {
+        signal: context.signal,
+        onProgress: reporter.tell,
+      });
       reporter.finish();
       context.show(summary, () => [
         ...rowLines(summary.tables, "written"),

@@ -32,29 +32,22 @@ export const command = defineCommand({
   stopsItself: true,
   examples: [{ line: "tenant import acme-copy --in acme.ndjson.gz", says: "under another id" }],
   async run({ flags, args, context }) {
-    const [{ loadApplication }, { connect, requiredUrl }, { findTenant }, data] = await Promise.all(
-      [
-        import("../application.js"),
-        import("../connection.js"),
-        import("../actions/tenants.js"),
-        import("../actions/tenant-data.js"),
-      ],
-    );
+    const [{ loadApplication }, { openPremises }, { findTenant }, data] = await Promise.all([
+      import("../application.js"),
+      import("../actions/tenant-premises.js"),
+      import("../actions/tenants.js"),
+      import("../actions/tenant-data.js"),
+    ]);
     const application = await loadApplication(context);
     const record = await findTenant(await application.partywall(), args[0]!);
-    const url = requiredUrl(context, flags.url, application);
-    const client = await connect(context, application, url);
+    const { premises } = await openPremises(context, application, record, flags);
     const reporter = dataReporter(context);
     try {
-      const report = await data.importFromFile(
-        data.premisesOf(record, client, flags.except),
-        resolve(context.cwd, flags.in),
-        {
-          signal: context.signal,
-          onProgress: reporter.tell,
-          ...(flags.triggers === undefined ? {} : { triggers: flags.triggers }),
-        },
-      );
+      const report = await data.importFromFile(premises, resolve(context.cwd, flags.in), {
+        signal: context.signal,
+        onProgress: reporter.tell,
+        ...(flags.triggers === undefined ? {} : { triggers: flags.triggers }),
+      });
       reporter.finish();
       context.show(report, () => [
         ...rowLines(report.tables, `brought in for ${record.slug}, and verified`),

@@ -9,7 +9,11 @@ import { refused } from "../../refusal.js";
 import type { Premises } from "../premises.js";
 import { titleOf, type PremisesTable } from "../tables.js";
 
-const TRIGGER = "partywall_capture";
+/** How the names of a move's triggers begin; tenants of the same tables may be moved at once. */
+const triggerOf = (move: string): string => `partywall_capture_${shortOf(move)}`;
+const functionOf = ({ oid }: PremisesTable, move: string): string =>
+  `capture_${oid}_${shortOf(move)}`;
+const shortOf = (move: string): string => move.replaceAll("-", "");
 const LOCK_TIMEOUT_MS = 500;
 const MOST_TRIES = 40;
 const LOCK_NOT_AVAILABLE = "55P03";
@@ -60,9 +64,11 @@ export async function endCapture(
 ): Promise<void> {
   for (const table of tables) {
     await withoutWaiting(client, [
-      ...TRIGGERS.map((name) => `drop trigger if exists ${name} on ${qualified(table)}`),
-      `drop function if exists partywall.${functionOf(table)}()`,
-      `drop function if exists partywall.${functionOf(table)}_truncate()`,
+      ...EVENTS.map(
+        (event) => `drop trigger if exists ${triggerOf(move)}_${event} on ${qualified(table)}`,
+      ),
+      `drop function if exists partywall.${functionOf(table, move)}()`,
+      `drop function if exists partywall.${functionOf(table, move)}_truncate()`,
     ]);
   }
   const { rows } = await client.query(
@@ -105,10 +111,21 @@ export async function forgetKeys(
   ]);
 }
 
-const functionOf = ({ oid }: PremisesTable) => `capture_${oid}`;
-const TRIGGERS = ["insert", "update", "delete", "all", "truncate"].map(
-  (event) => `${TRIGGER}_${event}`,
-);
+const EVENTS = ["insert", "update", "delete", "all", "truncate"];
+
+/** Whether a move's writes are noted at its source, so that it has begun to copy. */
+export async function isCapturing(
+  { client }: Premises,
+  tables: readonly PremisesTable[],
+  move: string,
+): Promise<boolean> {
+  const { rows } = await client.query(
+    `select exists (select from pg_catalog.pg_trigger where tgrelid = any ($1::pg_catalog.oid[])
+  and pg_catalog.starts_with(tgname::text, $2)) as there`,
+    [tables.map(({ oid }) => oid), `${triggerOf(move)}_`],
+  );
+  return rows[0]?.["there"] === true;
+}
 
 function captureSql(
   table: PremisesTable,
@@ -121,16 +138,16 @@ function captureSql(
     `insert into partywall.captured (move, source, key) values (${quoteLiteral(move)}, ${table.oid}, ${key(row)})`;
   const name = qualified(table);
   const create = (event: string, on: string, when: string) => [
-    `drop trigger if exists ${TRIGGER}_${event} on ${name}`,
-    `create trigger ${TRIGGER}_${event} after ${on} on ${name} for each row ${when} execute function partywall.${functionOf(table)}()`,
+    `drop trigger if exists ${triggerOf(move)}_${event} on ${name}`,
+    `create trigger ${triggerOf(move)}_${event} after ${on} on ${name} for each row ${when} execute function partywall.${functionOf(table, move)}()`,
     // Also what a replication role writes.
-    `alter table ${name} enable always trigger ${TRIGGER}_${event}`,
+    `alter table ${name} enable always trigger ${triggerOf(move)}_${event}`,
   ];
   const mine = (row: string) =>
     `${row}.${quoteIdentifier(owner?.column ?? "")} = ${quoteLiteral(owner?.tenantId ?? "")}::${table.tenantType}`;
   return [
     // The text of a key means the same wherever it is written.
-    `create or replace function partywall.${functionOf(table)}() returns trigger language plpgsql security definer
+    `create or replace function partywall.${functionOf(table, move)}() returns trigger language plpgsql security definer
 set search_path = pg_catalog, pg_temp set datestyle = 'ISO, YMD' set timezone = 'UTC' set intervalstyle = 'postgres'
 set extra_float_digits = 3 set bytea_output = 'hex' as $capture$
 begin
@@ -141,13 +158,13 @@ begin
   end if;
   return null;
 end $capture$`,
-    `revoke all on function partywall.${functionOf(table)}() from public`,
-    `create or replace function partywall.${functionOf(table)}_truncate() returns trigger language plpgsql as $capture$
+    `revoke all on function partywall.${functionOf(table, move)}() from public`,
+    `create or replace function partywall.${functionOf(table, move)}_truncate() returns trigger language plpgsql as $capture$
 begin
   raise exception 'a tenant of this table is being moved; truncate it when that is done' using errcode = '55006';
 end $capture$`,
-    `drop trigger if exists ${TRIGGER}_truncate on ${name}`,
-    `create trigger ${TRIGGER}_truncate before truncate on ${name} execute function partywall.${functionOf(table)}_truncate()`,
+    `drop trigger if exists ${triggerOf(move)}_truncate on ${name}`,
+    `create trigger ${triggerOf(move)}_truncate before truncate on ${name} execute function partywall.${functionOf(table, move)}_truncate()`,
     ...(owner === undefined
       ? create("all", "insert or update or delete", "")
       : [

@@ -2,6 +2,7 @@ import { isDeepStrictEqual } from "node:util";
 import type { Guard, GuardedTenant } from "../../../scope/guard.js";
 import type { Placement } from "../../../scope/tenant.js";
 import type { HoldOptions } from "../../../guards/postgres/guard.js";
+import { DEFAULT_SERVER } from "../../../guards/postgres/place.js";
 import type { PgLogin } from "../../../guards/postgres/servers.js";
 import type { TableSum } from "../../checksum.js";
 import type { WatchOptions } from "../../progress.js";
@@ -16,7 +17,7 @@ import type { ProvisionedTenant } from "../works.js";
 import { moveSequences } from "../sequences.js";
 import { readTables, titleOf, type PremisesTable } from "../tables.js";
 import { inTransaction } from "../transaction.js";
-import { assertKeyed, beginCapture, endCapture } from "./capture.js";
+import { assertKeyed, beginCapture, endCapture, isCapturing } from "./capture.js";
 import { carryChanges, clearTables, mayReplicate, type MovedTable } from "./changes.js";
 import { MoveJournal, type MoveEntry } from "./journal.js";
 
@@ -194,16 +195,18 @@ class Mover implements TenantMover {
         );
       }
       await this.#options.guard.release({ id: tenant.id, placement: entry.from });
-      await this.#at(tenant, entry.from, async (from) =>
-        endCapture(from, await tablesOf(from), entry.id),
-      );
-      if (entry.to.strategy === "row") {
-        await this.#at(tenant, entry.to, async (target) =>
-          clearTables(target, await tablesOf(target)),
-        );
-      } else {
-        await this.#options.homes.vacate({ ...tenant, placement: entry.to });
-      }
+      await this.#at(tenant, entry.from, async (from) => {
+        const sources = await tablesOf(from);
+        if (entry.to.strategy !== "row") {
+          await this.#options.homes.vacate({ ...tenant, placement: entry.to });
+        } else if (await isCapturing(from, sources, entry.id)) {
+          // Otherwise nothing was copied, and rows that are there are not of this move.
+          await this.#at(tenant, entry.to, async (target) =>
+            clearTables(target, await tablesOf(target)),
+          );
+        }
+        await endCapture(from, sources, entry.id);
+      });
       await journal.note(entry, "given up");
     });
   }
@@ -230,7 +233,8 @@ class Mover implements TenantMover {
         `The tenant ${tenant.slug} is ${tenant.status}. Only an active tenant is moved.`,
       );
     }
-    if (isDeepStrictEqual(tenant.placement, to)) {
+    // Also under another login, or with its server named otherwise: a copy onto itself begins by emptying it.
+    if (isDeepStrictEqual(siteOf(tenant.placement), siteOf(to))) {
       throw refused(`The tenant ${tenant.slug} lives there already.`);
     }
     return journal.begin(tenant.id, tenant.placement, to);
@@ -283,6 +287,12 @@ class Mover implements TenantMover {
     );
   }
 }
+
+const siteOf = ({ strategy, server = DEFAULT_SERVER, name }: Placement) => ({
+  strategy,
+  server,
+  name,
+});
 
 const tablesOf = (premises: Premises): Promise<readonly PremisesTable[]> =>
   inTransaction(premises.client, "read", () => readTables(premises));
@@ -363,7 +373,7 @@ class Move {
   }
 
   async #assertReady(): Promise<void> {
-    const { to, tenant, entry } = this.#parts;
+    const { from, to, tenant, entry } = this.#parts;
     assertKeyed(this.#tables.map(({ source }) => source));
     if (!(await mayReplicate(to))) {
       throw refused(
@@ -371,26 +381,17 @@ class Move {
       );
     }
     if (entry.to.strategy !== "row") return;
+    const sources = this.#tables.map(({ source }) => source);
+    if (await isCapturing(from, sources, entry.id)) return;
     // Rows of the tenant's in shared tables are an old copy that somebody may want, or a mistake.
     for (const { into } of this.#tables) {
       const there = await inTransaction(to.client, "read", () => hasRows(to.client, to, into));
-      if (there && !(await this.#isResumed())) {
+      if (there) {
         throw refused(
           `The shared tables hold rows of ${tenant.slug} already (in ${titleOf(into)}), so nothing was copied. Remove them first: partywall tenant erase, or confirm the move that left them.`,
         );
       }
     }
-  }
-
-  // Whether this very move has begun to copy before: its triggers are there then.
-  async #isResumed(): Promise<boolean> {
-    const { from } = this.#parts;
-    const [first] = this.#tables;
-    const { rows } = await from.client.query(
-      "select exists (select from pg_catalog.pg_trigger where tgrelid = $1::pg_catalog.oid and tgname like 'partywall\\_capture\\_%') as there",
-      [first?.source.oid ?? "0"],
-    );
-    return rows[0]?.["there"] === true;
   }
 
   #watch(): WatchOptions {
