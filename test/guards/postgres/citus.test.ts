@@ -65,34 +65,94 @@ describeEngine("postgres", "distributing over Citus, with stand-ins for its two 
   });
 
   test.each<[string, string, RegExp, CitusOptions?]>([
-    ["a primary key without the tenant", "alter table album drop constraint by_artist; alter table track drop constraint track_tenant_id_album_fkey; alter table album drop constraint album_pkey; alter table album add primary key (id)", /album_pkey/],
-    ["a unique constraint without it", "alter table album add constraint once unique (artist)", /once/],
-    ["a unique index that only includes it", "create unique index once on album (id) include (tenant_id)", /once/],
-    ["an exclusion constraint without it", "alter table album add constraint apart exclude (artist with =)", /apart/],
-    ["a foreign key without the tenant", "create table bare (tenant_id uuid, artist uuid, n int, constraint bare_fk foreign key (artist, n) references artist)", /bare_fk.*same place/, { tables: ["bare", "artist", "album", "track"], shared: ["genre"] }],
-    ["a foreign key with it elsewhere", "alter table album add other uuid, add constraint askew foreign key (other, id) references artist (tenant_id, id)", /askew.*same place/],
-    ["a foreign key that may rewrite it", "alter table album add constraint writes foreign key (tenant_id, id) references artist on delete set null", /writes.*rewrite/],
-    ["a shared table referring to a tenant's", "alter table genre add t uuid, add a int, add constraint up foreign key (t, a) references artist", /up.*from a shared/],
-    ["a local table referring to a tenant's", "alter table note add t uuid, add a int, add constraint up foreign key (t, a) references artist", /up.*from a local/],
-    ["a tenant's table referring to a local one", "alter table album add constraint local foreign key (id) references note", /local.*in shared/],
-    ["a circle of foreign keys", "alter table artist add constraint back foreign key (tenant_id, id) references album", /circle/],
-    ["another type of tenant column", "create table odd (tenant_id text)", /type or collation/, { tables: ["album", "artist", "track", "odd"], shared: ["genre"] }],
-    ["a default of the tenant column", "alter table album alter tenant_id set default gen_random_uuid()", /album.*default/],
+    [
+      "a primary key without the tenant",
+      "alter table album drop constraint by_artist; alter table track drop constraint track_tenant_id_album_fkey; alter table album drop constraint album_pkey; alter table album add primary key (id)",
+      /album_pkey/,
+    ],
+    [
+      "a unique constraint without it",
+      "alter table album add constraint once unique (artist)",
+      /once/,
+    ],
+    [
+      "a unique index that only includes it",
+      "create unique index once on album (id) include (tenant_id)",
+      /once/,
+    ],
+    [
+      "an exclusion constraint without it",
+      "alter table album add constraint apart exclude (artist with =)",
+      /apart/,
+    ],
+    [
+      "a foreign key without the tenant",
+      "create table bare (tenant_id uuid, artist uuid, n int, constraint bare_fk foreign key (artist, n) references artist)",
+      /bare_fk.*same place/,
+      { tables: ["bare", "artist", "album", "track"], shared: ["genre"] },
+    ],
+    [
+      "a foreign key with it elsewhere",
+      "alter table album add other uuid, add constraint askew foreign key (other, id) references artist (tenant_id, id)",
+      /askew.*same place/,
+    ],
+    [
+      "a foreign key that may rewrite it",
+      "alter table album add constraint writes foreign key (tenant_id, id) references artist on delete set null",
+      /writes.*rewrite/,
+    ],
+    [
+      "a shared table referring to a tenant's",
+      "alter table genre add t uuid, add a int, add constraint up foreign key (t, a) references artist",
+      /up.*from a shared/,
+    ],
+    [
+      "a local table referring to a tenant's",
+      "alter table note add t uuid, add a int, add constraint up foreign key (t, a) references artist",
+      /up.*from a local/,
+    ],
+    [
+      "a tenant's table referring to a local one",
+      "alter table album add constraint local foreign key (id) references note",
+      /local.*in shared/,
+    ],
+    [
+      "a circle of foreign keys",
+      "alter table artist add constraint back foreign key (tenant_id, id) references album",
+      /circle/,
+    ],
+    [
+      "another type of tenant column",
+      "create table odd (tenant_id text)",
+      /type or collation/,
+      { tables: ["album", "artist", "track", "odd"], shared: ["genre"] },
+    ],
+    [
+      "a default of the tenant column",
+      "alter table album alter tenant_id set default gen_random_uuid()",
+      /album.*default/,
+    ],
     ["row security", "alter table album enable row level security", /row security/],
-    ["a trigger", "create function f() returns trigger language plpgsql as 'begin return new; end'; create trigger tr before insert on album for each row execute function f()", /trigger tr/],
+    [
+      "a trigger",
+      "create function f() returns trigger language plpgsql as 'begin return new; end'; create trigger tr before insert on album for each row execute function f()",
+      /trigger tr/,
+    ],
     ["inheritance", "create table child () inherits (artist)", /inheritance/],
-    ["a partition by itself", "create table p (tenant_id uuid) partition by list (tenant_id); create table p1 partition of p default", /p1.*partition/, { tables: ["p1"] }],
+    [
+      "a partition by itself",
+      "create table p (tenant_id uuid) partition by list (tenant_id); create table p1 partition of p default",
+      /p1.*partition/,
+      { tables: ["p1"] },
+    ],
     ["a view", "create view v as select 1", /not a table/, { tables: [], shared: ["v"] }],
     ["a table in both lists", "", /both/, { tables: ["genre"], shared: ["genre"] }],
     ["half a shard", "", /shardCount/, { tables: ["artist"], shardCount: 1.5 }],
-  ])(
-    "refuses %s",
-    async (_name, ddl, message, options = OPTIONS) => {
-      const client = await site(`${SHOP} ${ddl}`);
-      await expect(planCitus(client, options)).rejects.toMatchObject({
-        code: "PW_CONFIG",
-        message: expect.stringMatching(message) as string,
-      });
-    },
-  );
+  ])("refuses %s", async (_name, ddl, message, options = OPTIONS) => {
+    const client = await site(`${SHOP} ${ddl}`);
+    await expect(planCitus(client, options)).rejects.toMatchObject({
+      code: "PW_CONFIG",
+      message: expect.stringMatching(message) as string,
+    });
+  });
 });

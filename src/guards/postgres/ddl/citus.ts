@@ -155,14 +155,18 @@ function assertKey(
   }
   const at = key.columns.indexOf(column);
   if (at !== -1 && key.rewrites) {
-    throw refusal(`${named} may rewrite ${column} by its action. Use NO ACTION or ON DELETE CASCADE.`);
+    throw refusal(
+      `${named} may rewrite ${column} by its action. Use NO ACTION or ON DELETE CASCADE.`,
+    );
   }
   if (shared.has(key.to)) return;
   if (!tables.has(key.to)) {
     throw refusal(`${named} leads to a local table. Name ${key.to} in shared, or in tables.`);
   }
   if (at === -1 || key.references[at] !== column) {
-    throw refusal(`${named} does not hold ${column} in the same place on both sides. Add it to both.`);
+    throw refusal(
+      `${named} does not hold ${column} in the same place on both sides. Add it to both.`,
+    );
   }
 }
 
