@@ -484,6 +484,7 @@ describeEngine("postgres", "reading a schema", () => {
         function: { schema: "shop", name: "stamp" },
         isSecurityDefiner: true,
         isInherited: false,
+        isPastPolicies: false,
         definition:
           "CREATE TRIGGER stamp BEFORE INSERT ON shop.guarded FOR EACH ROW WHEN ((new.id > 0)) EXECUTE FUNCTION shop.stamp()",
       },

@@ -8,6 +8,8 @@ export { insertRows } from "./insert-rows.js";
 export type { InsertRowsOptions } from "./insert-rows.js";
 export { applyWall, planWall, printWall } from "./ddl/wall.js";
 export type { WallOptions, WallPlan, WallReport } from "./ddl/wall.js";
+export { planCitus } from "./ddl/citus.js";
+export type { CitusOptions } from "./ddl/citus.js";
 export { wallTenantSchema } from "./ddl/tenant-schema.js";
 export type { TenantSchemaOptions } from "./ddl/tenant-schema.js";
 export { wallTenantDatabase } from "./ddl/tenant-database.js";

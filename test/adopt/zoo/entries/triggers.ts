@@ -240,6 +240,20 @@ export const triggers: readonly Entry[] = [
     again: { ids: "same" },
   },
   {
+    name: "trigger-fired-by-cascade",
+    trait: "a trigger that ON DELETE CASCADE fires, whose function changes rows under no policy",
+    ddl: `create table notes (id int primary key, body text); create table tags (id int primary key, note_id int references notes on delete cascade); create table totals (tag_id int primary key, n int not null);
+      create function swept() returns trigger language plpgsql as $$ begin update totals set n = n - 1 where tag_id = old.id; return old; end $$;
+      create trigger swept before delete on tags for each row execute function swept();`,
+    data: "insert into notes values (1, 'a'); insert into tags values (1, 1); insert into totals values (1, 1)",
+    queries: ["select * from tags", "select n from totals"],
+    writes: [["delete from tags", "delete from notes", "select n from totals"]],
+    obstacles: ["trigger-fired-by-foreign-key"],
+    remedy:
+      "alter table tags drop constraint tags_note_id_fkey, add constraint tags_note_id_fkey foreign key (note_id) references notes",
+    again: { ids: "same" },
+  },
+  {
     name: "rules-on-other-tables",
     trait:
       "rules that write what is not kept apart by tenant, and one that reads what is everybody's",
