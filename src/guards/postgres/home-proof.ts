@@ -1,6 +1,7 @@
 import { PartywallError } from "../../errors.js";
 import type { GuardHost } from "../../scope/guard.js";
 import { markedTenant } from "./ddl/tenant-schema.js";
+import { displaced } from "./refusals.js";
 
 const MARK = `select pg_catalog.shobj_description(d.oid, 'pg_database') as mark
 from pg_catalog.pg_database d where d.datname = pg_catalog.current_database()`;
@@ -31,9 +32,11 @@ export function homeError(error: Error, tenantId: string, host: GuardHost): Erro
 }
 
 function stale(cause?: Error): PartywallError {
-  return new PartywallError(
-    "PW_PLACEMENT_STALE",
-    "The database in which the tenant is placed is not its home, or does not let the application in: the tenant was moved, suspended or erased, or never provisioned there. Nothing was sent; the placement is read again for the next scope.",
-    cause && { cause },
+  return displaced(
+    new PartywallError(
+      "PW_PLACEMENT_STALE",
+      "The database in which the tenant is placed is not its home, or does not let the application in: the tenant was moved, suspended or erased, or never provisioned there. Nothing was sent; the placement is read again for the next scope.",
+      cause && { cause },
+    ),
   );
 }

@@ -58,6 +58,13 @@ export function transactionScope(host: GuardHost): PartywallError {
 
 /** Translates a failed seal. The caller's statement never ran. */
 export function sealError(error: Error): Error {
+  const told = refusedSeal(error);
+  const { code } = error as { code?: unknown };
+  const isAway = code === SEAL_REFUSED || code === HELD;
+  return isAway && told instanceof PartywallError ? displaced(told) : told;
+}
+
+function refusedSeal(error: Error): Error {
   // A session can have its parameters told in an error's context; here that is the secret.
   if (isServerError(error)) delete error.where;
   if (!isServerError(error) || NOT_THE_SEAL.test(error.code ?? "")) return error;
@@ -93,12 +100,16 @@ export function sealError(error: Error): Error {
  * statement was kept: it may be sent again once the tenant is found.
  */
 export function isDisplaced(error: Error): error is PartywallError {
-  if (!(error instanceof PartywallError)) return false;
-  return (
-    error.code === "PW_PLACEMENT_STALE" ||
-    (error.code === "PW_SEAL_REFUSED" && sqlStateOf(error) === SEAL_REFUSED)
-  );
+  return DISPLACED.has(error);
 }
+
+/** Notes that an error says so. What tenant SQL raises by itself never does. */
+export function displaced(error: PartywallError): PartywallError {
+  DISPLACED.add(error);
+  return error;
+}
+
+const DISPLACED = new WeakSet<Error>();
 
 /** The SQLSTATE of the server's error behind one of Partywall's, if there is one. */
 export function sqlStateOf({ cause }: PartywallError): string | undefined {
@@ -107,10 +118,12 @@ export function sqlStateOf({ cause }: PartywallError): string | undefined {
 
 /** What is told of a connection that a tenant's own database has ended. */
 export function shutDown(options?: ErrorOptions): PartywallError {
-  return new PartywallError(
-    "PW_PLACEMENT_STALE",
-    "The statement was not run to its end, and nothing of its transaction was kept: the tenant's database ended the connection, as where the tenant is moved or suspended. Repeat the transaction.",
-    options,
+  return displaced(
+    new PartywallError(
+      "PW_PLACEMENT_STALE",
+      "The statement was not run to its end, and nothing of its transaction was kept: the tenant's database ended the connection, as where the tenant is moved or suspended. Repeat the transaction.",
+      options,
+    ),
   );
 }
 
@@ -148,7 +161,7 @@ export function wallError(error: Error, ticket: Ticket, text: unknown): Error {
       cause,
     );
   }
-  if (error.code === SEAL_REFUSED) return sealError(error);
+  if (error.code === SEAL_REFUSED) return refusedSeal(error);
   if (error.code === NOT_HOME) {
     return new PartywallError(
       "PW_PLACEMENT",

@@ -1,7 +1,7 @@
 import { isDeepStrictEqual } from "node:util";
 import { PartywallError } from "../../errors.js";
 import type { PgCallback } from "./driver.js";
-import { isDisplaced } from "./refusals.js";
+import { displaced, isDisplaced } from "./refusals.js";
 import { isTenantTicket, type TenantTicket, type Ticket, type TicketOffice } from "./ticket.js";
 
 /**
@@ -28,10 +28,12 @@ async function tell(
   try {
     const now = await office.host.placement(ticket.tenantId);
     if (!isDeepStrictEqual(now, office.placementOf(ticket))) {
-      told = new PartywallError(
-        "PW_PLACEMENT_STALE",
-        "The statement was not run: the tenant has moved to another place. Repeat the transaction.",
-        { cause: refused.cause },
+      told = displaced(
+        new PartywallError(
+          "PW_PLACEMENT_STALE",
+          "The statement was not run: the tenant has moved to another place. Repeat the transaction.",
+          { cause: refused.cause },
+        ),
       );
     }
   } catch {
