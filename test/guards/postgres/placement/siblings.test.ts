@@ -1,5 +1,6 @@
 import { Writable } from "node:stream";
 import { pipeline } from "node:stream/promises";
+import type { PoolClient } from "pg";
 import { to as copyTo } from "pg-copy-streams";
 import Cursor from "pg-cursor";
 import { wallTenantSchema } from "partywall/guards/postgres";
@@ -70,10 +71,7 @@ for (const seal of ["parameter", "mac"] as const) {
     };
     const untouched = async () => expect(await everything()).toEqual(before);
     const table = (slug: string) => `${town.homes[slug]}.orders`;
-    const lent = <T>(
-      slug: string,
-      fn: (client: Awaited<ReturnType<Town["pool"]["connect"]>>) => Promise<T>,
-    ) =>
+    const lent = <T>(slug: string, fn: (client: PoolClient) => Promise<T>) =>
       town.pw.run({ slug }, async () => {
         const client = await town.pool.connect();
         try {
@@ -124,21 +122,18 @@ for (const seal of ["parameter", "mac"] as const) {
     });
 
     test("inserts, upserts and MERGE into a sibling's table are refused", async () => {
-      const id = (slug: string) => `'${town.id(slug)}'`;
-      for (const as of ["carla", "dan"] as const) {
-        for (const text of [
-          `insert into ${table("dan")} (id, note) values (77, 'planted')`,
-          `insert into ${table("dan")} (tenant_id, id, note) values (${id(as)}, 77, 'planted')`,
-          `insert into ${table("dan")} (tenant_id, id, note) values (${id("dan")}, 1, 'x') on conflict (tenant_id, id) do update set note = 'upserted'`,
-          `merge into ${table("dan")} t using (values (77)) v (id) on t.id = v.id when not matched then insert (id, note) values (v.id, 'merged')`,
-        ]) {
-          if (as === "dan") continue;
-          await expect(town.as(as, text)).rejects.toMatchObject({ code: "PW_WRITE_MISMATCH" });
-          await expect(town.as("anna", text)).rejects.toMatchObject({ code: "PW_PLACEMENT" });
-          await expect(
-            town.as(as, text.replaceAll(table("dan"), "public.orders")),
-          ).rejects.toMatchObject({ code: "PW_PLACEMENT" });
-        }
+      const sibling = table("dan");
+      for (const text of [
+        `insert into ${sibling} (id, note) values (77, 'planted')`,
+        `insert into ${sibling} (tenant_id, id, note) values ('${town.id("carla")}', 77, 'planted')`,
+        `insert into ${sibling} (tenant_id, id, note) values ('${town.id("dan")}', 1, 'x') on conflict (tenant_id, id) do update set note = 'upserted'`,
+        `merge into ${sibling} t using (values (77)) v (id) on t.id = v.id when not matched then insert (id, note) values (v.id, 'merged')`,
+      ]) {
+        await expect(town.as("carla", text)).rejects.toMatchObject({ code: "PW_WRITE_MISMATCH" });
+        await expect(town.as("anna", text)).rejects.toMatchObject({ code: "PW_PLACEMENT" });
+        await expect(
+          town.as("carla", text.replaceAll(sibling, "public.orders")),
+        ).rejects.toMatchObject({ code: "PW_PLACEMENT" });
       }
       expect(
         await town.as(
@@ -234,18 +229,18 @@ for (const seal of ["parameter", "mac"] as const) {
           await client.query("begin");
           await client.query("savepoint s");
           await client.query(set(home));
-          seen.push(await answer(client as never));
+          seen.push(await answer(client));
           await client.query("rollback to savepoint s");
-          seen.push(await answer(client as never));
+          seen.push(await answer(client));
           await client.query(set(home));
           await client.query("commit and chain");
-          seen.push(await answer(client as never));
+          seen.push(await answer(client));
           await client.query("rollback");
           await client.query("begin");
           await client.query(set(home));
           await expect(client.query("select 1/0")).rejects.toMatchObject({ code: "22012" });
           await client.query("rollback");
-          seen.push(await answer(client as never));
+          seen.push(await answer(client));
           for (const rows of seen) expect(["[]", mine]).toContain(JSON.stringify(rows));
           // Outside any transaction the seal puts the tenant's own path back.
           if (slug === "carla") expect(seen.at(-1)).toEqual(own("carla"));
@@ -309,9 +304,9 @@ for (const seal of ["parameter", "mac"] as const) {
       expect(await town.as("dan", "select note from notes order by note")).toEqual(own("dan"));
       expect(await town.as("carla", `select note from ${dan}.notes`)).toEqual([]);
       // Its body names no schema, so it reads the caller's own table.
-      expect(
-        (await town.as("carla", `select ${dan}.spoken() as note`)).map(({ note }) => note).sort(),
-      ).toEqual(["carla1", "carla2", "carla3"]);
+      expect(await town.as("carla", `select note from ${dan}.spoken() note order by note`)).toEqual(
+        own("carla"),
+      );
       // Conceded: functions are everyone's to call, and their text to read.
       expect(await town.as("carla", `select ${dan}.stated() as x`)).toEqual([{ x: "said by dan" }]);
       await expect(town.as("anna", `select note from ${dan}.notes`)).rejects.toMatchObject({
