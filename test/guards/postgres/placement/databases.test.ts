@@ -81,6 +81,12 @@ describeEngine("postgres", "a database that is not its tenant's home", () => {
       });
     }
     expect(await town.as("fred", OWN)).toEqual(own("fred"));
+    // Conceded: the names and marks of all databases of a server can be read.
+    const marks =
+      "select shobj_description(oid, 'pg_database') as mark from pg_database where datname = $1";
+    expect(await town.as("gus", marks, [nameOf("fred")])).toEqual([
+      { mark: `partywall: home of tenant ${town.id("fred")}` },
+    ]);
   });
 
   // Last: it ends the eyes' connections, too.

@@ -25,6 +25,7 @@ insert into letters (body) values ('dear dan');
 create view notes as select note from orders;
 create materialized view copied as select note from orders;
 create function spoken() returns setof text language sql as 'select note from orders';
+create function opened() returns setof text language sql security definer set search_path from current as 'select note from orders';
 create function stated() returns text language sql as $$ select 'said by dan' $$;`;
 
 /** A read of a table under a qualified name; what comes back must hold nothing of the sibling's. */
@@ -307,7 +308,10 @@ for (const seal of ["parameter", "mac"] as const) {
       expect(await town.as("carla", `select note from ${dan}.spoken() note order by note`)).toEqual(
         own("carla"),
       );
-      // Conceded: functions are everyone's to call, and their text to read.
+      // Conceded: functions are everyone's to call, their text to read, and this one runs as a superuser.
+      expect(await town.as("carla", `select note from ${dan}.opened() note order by note`)).toEqual(
+        own("dan"),
+      );
       expect(await town.as("carla", `select ${dan}.stated() as x`)).toEqual([{ x: "said by dan" }]);
       await expect(town.as("anna", `select note from ${dan}.notes`)).rejects.toMatchObject({
         code: "PW_PLACEMENT",
@@ -380,6 +384,8 @@ for (const seal of ["parameter", "mac"] as const) {
       expect(
         await told(`select most_common_vals::text as x from pg_stats where schemaname = '${dan}'`),
       ).toEqual([]);
+      const homes = `select nspname as x from pg_namespace where nspname = '${town.homes["eve"]}'`;
+      expect(await told(homes)).toEqual([town.homes["eve"]]);
       for (const text of [
         "select * from partywall.seals",
         "select * from pg_statistic",
@@ -456,6 +462,29 @@ for (const seal of ["parameter", "mac"] as const) {
         }
       }
       await untouched();
+    });
+
+    test("a sibling's table can be locked, and a shared table behind the schema answers", async () => {
+      // Both conceded in the documents.
+      await lent("carla", async (client) => {
+        await client.query("begin");
+        await client.query(`lock table ${table("dan")} in access exclusive mode`);
+        await client.query("rollback");
+      });
+      expect(await town.as("carla", "select name from plans order by name")).toEqual([
+        { name: "free" },
+        { name: "pro" },
+      ]);
+      await expect(
+        lent("carla", async (client) => {
+          await client.query("begin");
+          try {
+            await client.query(`lock table ${table("eve")} in access exclusive mode`);
+          } finally {
+            await client.query("rollback");
+          }
+        }),
+      ).rejects.toMatchObject({ code: "42501" });
     });
 
     test("central scope sees no tenant's schema, system scope all of them", async () => {
