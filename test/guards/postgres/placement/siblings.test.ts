@@ -384,6 +384,11 @@ for (const seal of ["parameter", "mac"] as const) {
       expect(
         await told(`select most_common_vals::text as x from pg_stats where schemaname = '${dan}'`),
       ).toEqual([]);
+      expect(await told(`select pg_relation_size('${table("dan")}')::int as x`)).toEqual([8192]);
+      const plan = await town.as("carla", `explain select * from ${table("dan")}`);
+      expect(JSON.stringify(plan)).toContain(town.id("dan"));
+      const live = `select n_live_tup::int as x from pg_stat_user_tables where relid = '${table("dan")}'::regclass`;
+      expect(await told(live)).toEqual([3]);
       const homes = `select nspname as x from pg_namespace where nspname = '${town.homes["eve"]}'`;
       expect(await told(homes)).toEqual([town.homes["eve"]]);
       for (const text of [
