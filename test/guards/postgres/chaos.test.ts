@@ -188,15 +188,10 @@ describeEngine("postgres", "faults at random", () => {
 
     expect(wrong, "answers with other rows than the tenant's").toEqual([]);
     expect(restarts).toBeGreaterThan(0);
-    expect(done.reads).toBeGreaterThan(100);
+    expect(done.reads).toBeGreaterThan(50);
     expect(done.writes).toBeGreaterThan(20);
     expect([...codes.keys()], "each kind of fault struck").toEqual(
-      expect.arrayContaining([
-        "57P01",
-        "57014",
-        "PW_QUERY_TIMEOUT",
-        "timeout exceeded when trying to connect",
-      ]),
+      expect.arrayContaining(["57P01", "57014", "PW_QUERY_TIMEOUT", "PW_POOL_EXHAUSTED"]),
     );
 
     const unused = new world.guard.Client({ connectionString: world.appUrl });

@@ -9,6 +9,8 @@ import { createPartywall } from "partywall";
 import { guardPg } from "partywall/guards/postgres";
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
 import { describeEngine, engineUrl } from "../../support/engine.js";
+import { urlAs } from "../../support/postgres.js";
+import { buildTown, type Town } from "./placement/town.js";
 import { tapWire, type Crossing, type Wire } from "./wire.js";
 import { buildWorld, SECRET, type World } from "./world.js";
 
@@ -260,4 +262,122 @@ describeEngine("postgres", "round trips on the wire, counted beside the raw driv
       await pw.close();
     }
   });
+});
+
+describeEngine("postgres", "round trips of tenants placed apart, beside the raw driver's", () => {
+  let town: Town;
+  let wire: Wire;
+  const raw: Record<string, pg.Pool> = {};
+
+  beforeAll(async () => {
+    wire = await tapWire(engineUrl("postgres"));
+    town = await buildTown(
+      [
+        { slug: "carla", strategy: "schema" },
+        { slug: "dan", strategy: "schema" },
+        { slug: "fred", strategy: "database" },
+      ],
+      { max: 1, through: wire.through },
+    );
+    const { url, name } = town.database;
+    // The superuser passes every policy, so that the raw driver runs the same texts without a tenant.
+    const pool = (database: string, schema: string) =>
+      new pg.Pool({
+        connectionString: wire.through(urlAs(url, { database })),
+        max: 1,
+        options: `-c search_path=${schema}`,
+      });
+    raw["carla"] = pool(name, town.homes["carla"]!);
+    raw["fred"] = pool(`${name}_fred`, "public");
+  });
+  beforeEach(async () => {
+    for (const [slug, pool] of Object.entries(raw)) {
+      await pool.query("select 1");
+      await town.as(slug, "select 1");
+    }
+  });
+  afterAll(async () => {
+    await Promise.all(Object.values(raw).map((pool) => pool.end()));
+    await town.close();
+    await wire.close();
+  });
+
+  const lent = async (pool: pg.Pool, fn: (client: pg.PoolClient) => Promise<unknown>) => {
+    const client = await pool.connect();
+    try {
+      await fn(client);
+    } finally {
+      client.release();
+    }
+  };
+  /** What a use crosses the wire with, raw and guarded. */
+  const both = async (slug: string, use: Use) => [
+    await wire.during(() => use(raw[slug]!)),
+    await wire.during(() => town.pw.run({ slug }, () => use(town.pool))),
+  ];
+  const transaction = (client: pg.PoolClient) =>
+    ["begin", TEXT, "savepoint s", TEXT, "rollback to s", TEXT, "commit"].reduce<Promise<unknown>>(
+      (before, text) => before.then(() => client.query(text)),
+      Promise.resolve(),
+    );
+
+  test.each(LONE)("%s of a schema tenant costs no trip more", async (_what, use) => {
+    const [before, after] = await both("carla", use);
+    expect(before!.trips).toBeGreaterThan(0);
+    expect(after!.trips).toBe(before!.trips);
+  });
+
+  test("a transaction of a schema tenant costs no trip more, with the path in its seal", async () => {
+    const [before, after] = await both("carla", (pool) => lent(pool, transaction));
+    expect(before!.trips).toBe(7);
+    expect(after!.trips).toBe(7);
+    expect(await wire.during(() => town.as("carla", TEXT))).toEqual({ trips: 1, sent: "PBEPBDES" });
+  });
+
+  test.each(DIALOGUES)("%s of a schema tenant costs %i trips more", async (_what, more, use) => {
+    const [before, after] = await both("carla", (pool) => lent(pool, use));
+    expect(after!.trips).toBe(before!.trips + more);
+  });
+
+  test("schema tenants who take turns on one connection cost nothing in between", async () => {
+    const turns = async () => {
+      for (const slug of ["carla", "dan", "carla", "dan"]) await town.as(slug, TEXT);
+    };
+    expect((await wire.during(turns)).trips).toBe(4);
+  });
+
+  test.each(LONE)("%s of a database tenant is sent as the raw driver sends it", async (_, use) => {
+    const [before, after] = await both("fred", use);
+    expect(before!.trips).toBeGreaterThan(0);
+    expect(after!.trips).toBe(before!.trips);
+  });
+
+  test("a lone text of a database tenant carries no seal", async () => {
+    const [before, after] = await both("fred", (pool) => pool.query(TEXT));
+    expect(before).toEqual({ trips: 1, sent: "Q" });
+    expect(after).toEqual(before);
+  });
+
+  test.each([
+    ...DIALOGUES.map(([what, , use]) => [what, use] as const),
+    ["a transaction", transaction] as const,
+  ])("%s of a database tenant costs exactly the raw driver's trips", async (_what, use) => {
+    const [before, after] = await both("fred", (pool) => lent(pool, use));
+    expect(before!.trips).toBeGreaterThan(0);
+    expect(after).toEqual(before);
+  });
+
+  test.each(FAILING)(
+    "%s that fails costs both what it costs without the guard",
+    async (_, text) => {
+      const run = (pool: pg.Pool) =>
+        lent(pool, async (client) => {
+          await expect(client.query(text)).rejects.toThrow(/zero|syntax/);
+          await client.query(TEXT);
+        });
+      for (const slug of ["carla", "fred"]) {
+        expect((await both(slug, run)).map(({ trips }) => trips)).toEqual([2, 2]);
+      }
+    },
+  );
 });

@@ -12,6 +12,7 @@ import {
 } from "partywall/guards/postgres";
 import { testDatabase, urlAs, withClient, type TestDatabase } from "../../../support/postgres.js";
 import { dropRoles, repeated } from "../../../support/roles.js";
+import type { mutant } from "../attacks/mutant.js";
 import { SECRET } from "../world.js";
 
 /** The application's tables, the same wherever a tenant lives. */
@@ -59,8 +60,14 @@ export async function buildTown(
     readonly app?: Readonly<Record<string, unknown>>;
     /** Databases of further servers, by the server's name. */
     readonly servers?: Readonly<Record<string, TestDatabase>>;
+    /** The address by which the application's login connects; its own unless told. */
+    readonly through?: (url: string) => string;
+    /** The code under test, where it is not this repository's own. */
+    readonly code?: Awaited<ReturnType<typeof mutant>>["code"];
   } = {},
 ) {
+  const through = options.through ?? ((url: string) => url);
+  const code = options.code ?? { createPartywall, guardPg, applyWall };
   const database = await testDatabase();
   const roles = { app: `${database.name}_app`, system: `${database.name}_system` };
   const own = { default: database, ...options.servers };
@@ -78,7 +85,7 @@ export async function buildTown(
     await superuser.query(
       "create schema common; create table common.plans (name text primary key, price int); insert into common.plans values ('free', 0), ('pro', 10); create function common.twice(int) returns int language sql as 'select $1 * 2'",
     );
-    await applyWall(superuser, {
+    await code.applyWall(superuser, {
       roles: { ...roles, owner: `${database.name}_owner` },
       tables: ["customers", "orders"],
       shared: ["common.plans"],
@@ -89,12 +96,16 @@ export async function buildTown(
   const login = (one: TestDatabase, role: string) =>
     urlAs(one.url, { user: role, password: "secret" });
   const logins = (one: TestDatabase) => ({
-    app: { connectionString: login(one, roles.app), max: options.max ?? 4, ...options.app },
+    app: {
+      connectionString: through(login(one, roles.app)),
+      max: options.max ?? 4,
+      ...options.app,
+    },
     system: login(one, roles.system),
   });
   const asked: string[] = [];
   const buildGuard = () =>
-    guardPg(pg, {
+    code.guardPg(pg, {
       ...logins(database),
       servers: Object.fromEntries(
         Object.entries(options.servers ?? {}).map(([name, one]) => [name, logins(one)]),
@@ -109,7 +120,7 @@ export async function buildTown(
     });
   const guard = buildGuard();
   const store = memoryStore();
-  const pw = createPartywall({ realm: database.name, secret: SECRET, store, postgres: guard });
+  const pw = code.createPartywall({ realm: database.name, secret: SECRET, store, postgres: guard });
   const residents: Record<string, Tenant> = {};
   const eyes: Record<string, pg.Client> = {};
   const homes: Record<string, string> = {};
@@ -192,7 +203,7 @@ export async function buildTown(
     /** Another instance on the same registry, as another process has it: with a cache of its own. */
     elsewhere: () => {
       const other = buildGuard();
-      return createPartywall({ realm: database.name, secret: SECRET, store, postgres: other });
+      return code.createPartywall({ realm: database.name, secret: SECRET, store, postgres: other });
     },
     login,
     id: (slug: string) => residents[slug]!.id,
