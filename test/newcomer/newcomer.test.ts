@@ -119,13 +119,19 @@ describeEngine("postgres", "the newcomer's path", () => {
   test(
     "init --apply wires it, and it compiles as strictly as before",
     async () => {
-      const { stdout } = await partywall(["init", "--public", "--apply", "--json"]);
+      // The server of the tests is shared: others may go on connecting to its other databases.
+      const logins = ["--logins", "--own-database-only"];
+      const { stdout } = await partywall(["init", "--public", "--apply", ...logins, "--json"]);
       const plan = JSON.parse(stdout) as {
+        created: string[];
         manual: unknown[];
         notices: unknown[];
         next: NextStep[];
       };
       expect([plan.manual, plan.notices]).toEqual([[], []]);
+      const { name: shop } = database;
+      expect(plan.created).toEqual(expect.arrayContaining([`${shop}_app`, `${shop}_system`]));
+      expect(plan.next.filter(({ command }) => command?.includes("logins"))).toEqual([]);
       next = plan.next;
       tenant = /tenant: "([^"]+)"/.exec(await project.read("partywall.config.ts"))![1]!;
       const env = parseEnv(await project.read(".env"));
@@ -156,11 +162,8 @@ describeEngine("postgres", "the newcomer's path", () => {
   );
 
   test(
-    "logins and adopt put it behind the wall and register its customer, by the lines that init printed",
+    "adopt puts it behind the wall and registers its customer, by the lines that init printed",
     async () => {
-      // The server of the tests is shared: others may go on connecting to its other databases.
-      const logins = await step("logins", "--own-database-only");
-      expect(logins.stdout).toContain(`Created: ${database.name}_app, ${database.name}_system`);
       const plan = await step("adopt plan", "--shared", "languages");
       expect(plan.stdout).toContain("public.notes");
       await step("adopt run", "--shared", "languages");

@@ -1,5 +1,7 @@
 import { defineCommand } from "../command.js";
 import { DRIVERS, FRAMEWORKS, ORMS } from "../init/names.js";
+import { URL_FLAG } from "../connection.js";
+import type { NextStep } from "../init/next-steps.js";
 import { UsageError } from "../usage-error.js";
 
 /** What keeps changes from being told from others, by the state of Git's work tree. */
@@ -11,6 +13,9 @@ const OBSTACLES: Readonly<Record<"dirty" | "unknown" | "clean" | "none", string 
   clean: undefined,
   none: undefined,
 };
+
+const withoutLogins = (next: readonly NextStep[]): NextStep[] =>
+  next.filter(({ command }) => command?.includes(" logins ") !== true);
 
 /** `partywall init`. */
 export const command = defineCommand({
@@ -50,6 +55,17 @@ export const command = defineCommand({
       value: "file",
       summary: "The file that constructs the ORM's client, where several do.",
     },
+    logins: {
+      type: "boolean",
+      summary:
+        "With --apply: creates the logins too, as the superuser of --url, with the passwords that are written into .env.",
+    },
+    "own-database-only": {
+      type: "boolean",
+      summary:
+        "Of --logins: leaves the databases postgres and template1 open to whoever may connect to them now.",
+    },
+    url: URL_FLAG,
     force: {
       type: "boolean",
       summary:
@@ -59,6 +75,10 @@ export const command = defineCommand({
   examples: [
     { line: "init", says: "shows what would change" },
     { line: "init --apply", says: "changes it" },
+    {
+      line: "init --apply --logins --url postgres://postgres@localhost/shop",
+      says: "and creates the logins",
+    },
     { line: "init --cwd packages/api --orm drizzle --apply", says: "one application of several" },
     { line: "init --json", says: "the plan, for a program" },
   ],
@@ -70,6 +90,9 @@ export const command = defineCommand({
       import("../init/view.js"),
     ]);
     const { framework, orm, driver, client, apply, force } = flags;
+    if (flags.logins && !apply) {
+      throw new UsageError("--logins creates logins, which only --apply may. Add --apply.");
+    }
     const request = { framework, orm, driver, client, open: flags.public, env: context.env };
     const plan = await planInit(context.cwd, request);
     const { state, detection, secrets } = plan;
@@ -106,8 +129,18 @@ export const command = defineCommand({
         return 0;
       }
     }
+    const { loginMaker } = await import("../init/create-logins.js");
+    const options = { url: flags.url, ownDatabaseOnly: flags["own-database-only"] };
+    const maker = flags.logins ? await loginMaker(plan, options, context) : undefined;
     applyChanges(context.cwd, [...plan.changes, ...(secrets ? [secrets.change] : [])]);
-    context.show(view.planData(plan, true), () => view.writtenLines(plan, context));
+    const created = (await maker?.create())?.created;
+    const left = created === undefined ? plan : { ...plan, next: withoutLogins(plan.next) };
+    context.show({ ...(view.planData(left, true) as object), ...(created && { created }) }, () => [
+      ...(created === undefined
+        ? []
+        : [`created  ${created.join(", ") || "no login: all are there"}`]),
+      ...view.writtenLines(left, context),
+    ]);
     return 0;
   },
 });

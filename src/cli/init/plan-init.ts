@@ -17,7 +17,7 @@ import { configFile, entryFile, guardedKnexFile, tenancyFile, type Writing } fro
 import { nextSteps, type NextStep } from "./next-steps.js";
 import { noticesOf } from "./notices.js";
 import { placesIn } from "./places.js";
-import { rolesFor } from "./roles.js";
+import { rolesFor, type Roles } from "./roles.js";
 import { styleOf } from "./style.js";
 import { wireClient } from "./wire-client.js";
 import { MIDDLEWARE, wireExpress } from "./wire-express.js";
@@ -42,6 +42,8 @@ export interface InitPlan {
   readonly changes: readonly FileChange[];
   /** What is generated into `.env`; undefined where it lacks nothing, or might be published. */
   readonly secrets: Secrets | undefined;
+  /** The database and the roles that the configuration names; undefined where nothing is planned. */
+  readonly roles: Roles | undefined;
   readonly manual: readonly ManualStep[];
   readonly notices: readonly string[];
   readonly next: readonly NextStep[];
@@ -54,7 +56,14 @@ export interface InitPlan {
 export async function planInit(folder: string, request: InitRequest): Promise<InitPlan> {
   const survey = await surveyProject(folder, request);
   const { detection } = survey;
-  const nothing = { changes: [], secrets: undefined, manual: [], notices: [], next: [] };
+  const nothing = {
+    changes: [],
+    secrets: undefined,
+    roles: undefined,
+    manual: [],
+    notices: [],
+    next: [],
+  };
   if (detection.config !== undefined) return { ...nothing, detection, state: "initialised" };
   assertPlain(detection);
   assertNoInstance(survey);
@@ -147,6 +156,7 @@ function planned(
       ...(example ? [example] : []),
     ].toSorted((a, b) => (a.path < b.path ? -1 : 1)),
     secrets,
+    roles,
     manual: bench.manual,
     notices: [...limits, ...bench.notices, ...noticesOf(bench, survey), ...origins(bench, created)],
     next: nextSteps({

@@ -55,6 +55,23 @@ describe("init is a dry run unless it is told to write", () => {
     }
   });
 
+  test("logins are created only where their passwords are kept and a server is named; else nothing is written", async () => {
+    folder = await folderWith(SHOP);
+    folder.commit();
+    const before = await folder.all();
+    const refused = async (said: string, ...flags: string[]) => {
+      const { code, stderr } = await folder!.init(flags);
+      expect(stderr).toContain(said);
+      expect(code).toBe(2);
+      expect(await folder!.all()).toEqual(before);
+    };
+    await refused("Add --apply", "--logins");
+    await refused("needs the address of the application's database", "--logins", "--apply");
+    await folder.write({ ".env": "DATABASE_URL=postgres://shop:secret@localhost/shop\n" });
+    before[".env"] = "DATABASE_URL=postgres://shop:secret@localhost/shop\n";
+    await refused("No database was named. Add --url", "--logins", "--apply");
+  });
+
   test("a prompt that is answered writes; any other answer does not", async () => {
     folder = await folderWith(SHOP);
     const before = await folder.all();
