@@ -71,6 +71,37 @@ export async function buildSchemas(
   await client.end();
 }
 
+export const loginOf = (at: number): string => `l_${at}`;
+
+/** Gives the first schemas a login each, which then is the only one of the application's that reaches them. */
+export async function buildLogins(
+  url: string,
+  { planTenantSchema }: typeof tenantSchema,
+  count: number,
+): Promise<void> {
+  const client = await connect(url);
+  const [schema, tenantId, login] = [schemaOf(0), idOf(0), loginOf(0)];
+  await client.query(`create role ${login} login password 'secret'`);
+  const plan = await planTenantSchema(client, { roles: ROLES, tenantId, schema, login });
+  const text = plan.join(";\n");
+  await client.query(text);
+  for (let at = 1; at < count; at += BATCH) {
+    const batch = Array.from({ length: Math.min(BATCH, count - at) }, (_, n) => at + n);
+    await client.query(
+      batch
+        .map((one) => {
+          const own = text
+            .replaceAll(`"${schema}"`, `"${schemaOf(one)}"`)
+            .replaceAll(`"${login}"`, `"${loginOf(one)}"`)
+            .replaceAll(tenantId, idOf(one));
+          return `create role ${loginOf(one)} login password 'secret';\n${own}`;
+        })
+        .join(";\n"),
+    );
+  }
+  await client.end();
+}
+
 /** Makes databases, each one tenant's home with a table of 100 rows. */
 export async function buildDatabases(
   url: string,

@@ -18,7 +18,7 @@ export async function watchConnections(url: string): Promise<Watch> {
   let busy: Promise<unknown> | undefined;
   const now = async (): Promise<number> => {
     const { rows } = await client.query(
-      "select count(*)::int as n from pg_stat_activity where usename = $1",
+      "select count(*)::int as n from pg_stat_activity where usename = $1 or usename like 'l\\_%'",
       [ROLES.app],
     );
     return rows[0].n as number;
