@@ -4,6 +4,7 @@ import { anchor } from "../../scope/anchor.js";
 import type { Budget, BudgetedPool } from "./budget.js";
 import type { GuardedClient, GuardedClientClass } from "./client.js";
 import type { PgCallback, PgClient, PgInternals, PgPool, PoolCallback } from "./driver.js";
+import { hearUntilTaken } from "./handover.js";
 import { systemClientClass } from "./system-client.js";
 import type { Ticket, TicketOffice } from "./ticket.js";
 
@@ -85,7 +86,14 @@ function settlingPoolClass(pg: PgInternals, budget: Budget): PoolClass {
           this.#lend(callback);
         });
       }
-      const lent = super.connect() as Promise<PgClient>;
+      const lent = new Promise<PgClient>((resolve, reject) => {
+        super.connect((error, client) => {
+          if (client === undefined)
+            return reject(error ?? new Error("the pool gave no connection"));
+          hearUntilTaken(client);
+          resolve(client);
+        });
+      });
       return lent.then(
         (client) => {
           if (!isDead(client)) return client;
@@ -93,6 +101,7 @@ function settlingPoolClass(pg: PgInternals, budget: Budget): PoolClass {
           return this.#lend();
         },
         (error: Error) => {
+          Error.captureStackTrace(error);
           throw told(error);
         },
       );

@@ -2,6 +2,7 @@ import { PartywallError } from "../../errors.js";
 import type { Budget, BudgetedPool } from "./budget.js";
 import type { GuardedClient, GuardedClientClass } from "./client.js";
 import type { PgCallback, PgClient, PgSubmittable, PoolCallback } from "./driver.js";
+import { hearUntilTaken } from "./handover.js";
 import { keepScope } from "./keep-scope.js";
 import type { PlacePool, Routes } from "./pool.js";
 import { transactionScope } from "./refusals.js";
@@ -221,10 +222,13 @@ export function routedClientClass(
       }
       const [client, release] = await new Promise<[GuardedClient, Loan["release"]]>(
         (resolve, reject) => {
-          const lent: PoolCallback = (error, one, giveBack) =>
-            error || one === undefined || giveBack === undefined
-              ? reject(error ?? new Error("the pool gave no connection"))
-              : resolve([one as GuardedClient, giveBack]);
+          const lent: PoolCallback = (error, one, giveBack) => {
+            if (error || one === undefined || giveBack === undefined) {
+              return reject(error ?? new Error("the pool gave no connection"));
+            }
+            hearUntilTaken(one);
+            resolve([one as GuardedClient, giveBack]);
+          };
           pool.lend(lent);
         },
       );

@@ -4,6 +4,7 @@ import { createPartywall, type Tenant } from "partywall";
 import { guardPg, type GuardPgOptions } from "partywall/guards/postgres";
 import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
 import { describeEngine } from "../../support/engine.js";
+import { dyingServer } from "./dying-server.js";
 import { buildWorld, SECRET, type World } from "./world.js";
 
 const NOTES = "select note from orders order by id";
@@ -241,6 +242,29 @@ describeEngine("postgres", "the guarded pool", () => {
     await world.unguarded.query("select pg_terminate_backend($1)", [pid]);
     expect(await slow).toBe("57P01");
     expect(await notesOf(pool, world.b)).toEqual(["b1", "b2", "b3"]);
+  });
+
+  test("a connection that the server ends in the packet that made it ready does not end the process", async () => {
+    const server = await dyingServer(world.database.url);
+    const pool = poolOf({ max: 1, connectionString: server.through(world.appUrl) });
+    try {
+      // It is dead before the borrower's turn has come, so another is lent for it.
+      server.dieReady();
+      const { client, release } = await hold(pool, world.a);
+      await world.pw.run(world.a.id, () => client.query("set work_mem = '5MB'"));
+      // The next borrower is handed the connection by the very packet that says it is clean.
+      server.dieReady();
+      const next = hold(pool, world.b);
+      release();
+      const second = await next;
+      expect((await world.pw.run(world.b.id, () => second.client.query(NOTES))).rows).toEqual(
+        ["b1", "b2", "b3"].map((note) => ({ note })),
+      );
+      second.release();
+    } finally {
+      await pools.splice(pools.indexOf(pool), 1)[0]!.end();
+      await server.close();
+    }
   });
 
   test("handlers of the pool's events run in no scope, so what they send is refused", async () => {
