@@ -99,3 +99,30 @@ export class TenantContextError extends PartywallError {
     super(code, message, options);
   }
 }
+
+// Where drivers and ORMs keep the error that they wrapped.
+const WRAPPED = ["cause", "driverError", "original", "parent", "previous", "nativeError"] as const;
+const DEEPEST = 10;
+
+/**
+ * The Partywall error in an error that an ORM or a framework wrapped it in; the error itself where it is one, undefined
+ * where there is none.
+ *
+ * @example
+ * ```ts
+ * import { partywallErrorOf } from "partywall";
+ *
+ * export const statusOf = (error: unknown) => partywallErrorOf(error)?.status ?? 500;
+ * ```
+ */
+export function partywallErrorOf(error: unknown): PartywallError | undefined {
+  let layer = [error];
+  for (let depth = 0; depth < DEEPEST && layer.length > 0; depth += 1) {
+    const found = layer.find((one) => one instanceof PartywallError);
+    if (found !== undefined) return found;
+    layer = layer.flatMap((one) =>
+      one instanceof Error ? WRAPPED.map((name) => Reflect.get(one, name) as unknown) : [],
+    );
+  }
+  return undefined;
+}

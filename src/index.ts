@@ -1,4 +1,10 @@
-export { ERROR_CODES, PartywallError, TenantContextError, type ErrorCode } from "./errors.js";
+export {
+  ERROR_CODES,
+  PartywallError,
+  TenantContextError,
+  partywallErrorOf,
+  type ErrorCode,
+} from "./errors.js";
 export {
   createPartywall,
   type Partywall,

@@ -119,6 +119,16 @@ export interface PostgresGuard<Driver extends PgModule> extends Guard {
   /** The caller's module with `Pool` and `Client` exchanged for the guarded ones, for hosts that take a driver. */
   readonly driver: Driver;
   /**
+   * Names what the current scope may see: another name for every tenant, for central and for system scopes. What an ORM
+   * keeps of rows (a result cache, an identity map, a batch) is kept under it. Throws `PW_NO_SCOPE` outside any scope.
+   */
+  partition(): string;
+  /**
+   * Proves that a client is wired over this guard: has it send a statement that reads nothing, in no scope or any, and
+   * throws `PW_GUARD_BYPASSED` where that did not pass.
+   */
+  assertWired(send: (text: string) => PromiseLike<unknown>): Promise<void>;
+  /**
    * Keeps the tenant's statements waiting where it is placed, in every process, and waits for its transactions under way;
    * for a mover. False, and nothing is held, where some outlast `graceMs`. In a database of its own nobody outlasts it, and
    * `holdMs` does not end the hold.
@@ -305,6 +315,14 @@ class GuardOfPostgres implements Guard {
 
   attach(host: GuardHost): void {
     this.#office.attach(host);
+  }
+
+  partition(): string {
+    return this.#office.partition();
+  }
+
+  async assertWired(send: (text: string) => PromiseLike<unknown>): Promise<void> {
+    await this.#office.proofs.prove(send);
   }
 
   async admit(tenant: GuardedTenant): Promise<void> {

@@ -1,7 +1,8 @@
 import { PartywallError } from "../../errors.js";
 import { anchor } from "../../scope/anchor.js";
-import type { PgCallback, PgClient, PgInternals, PgSubmittable } from "./driver.js";
+import type { PgCallback, PgClient, PgInternals } from "./driver.js";
 import { keepScope } from "./keep-scope.js";
+import { isSubmittable, textOf } from "./statement-of.js";
 import { keepContext } from "./submittable.js";
 import type { TicketOffice } from "./ticket.js";
 
@@ -22,16 +23,19 @@ export function systemClientClass(
       const given = typeof values === "function" ? values : callback;
       const parameters = typeof values === "function" ? undefined : values;
       const done = typeof given === "function" ? keepScope(given as PgCallback) : undefined;
-      const submittable = typeof (config as { submit?: unknown } | null)?.submit === "function";
-      if (submittable) keepContext(config as PgSubmittable);
-      if (office.inSystemScope()) return super.query(config, parameters, done);
+      const submittable = isSubmittable(config);
+      if (submittable) keepContext(config);
+      if (office.inSystemScope()) {
+        office.proofs.note(textOf(config));
+        return super.query(config, parameters, done);
+      }
       office.host.denied({ code: "PW_STATEMENT_REFUSED", wire: "postgres" });
       const error = new PartywallError(
         "PW_STATEMENT_REFUSED",
         "A connection of the system login was used outside its system scope, so nothing was sent. Keep it inside pw.system({ reason }, fn) and release it there.",
       );
       if (submittable) {
-        process.nextTick(() => (config as PgSubmittable).handleError(error, this.connection));
+        process.nextTick(() => config.handleError(error, this.connection));
         return config;
       }
       if (done === undefined) return this._Promise.reject(error);

@@ -6,6 +6,7 @@ import { Connections } from "./connections.js";
 import { DEFAULT_SERVER, placeOf, sharedPlace, type Place } from "./place.js";
 import type { Rollout, Trace } from "./rollout.js";
 import { sealUnnamed } from "./seal.js";
+import { WiringProofs } from "./wiring-proofs.js";
 
 /** What a statement was allowed when the caller issued it; fixed then, whatever runs when it is sent. */
 export interface Ticket {
@@ -67,6 +68,8 @@ export class TicketOffice {
   readonly #byTenant = new Map<string, TenantTicket>();
   // By tenant: where it lives now, by the placement it was left from.
   readonly #left = new Map<string, Map<string, Placement>>();
+  /** What proves that a client's statements come by here. */
+  readonly proofs = new WiringProofs();
   /** The guarded connections open in this process. */
   readonly connections = new Connections();
   /** The guard's rollout, if it has one. */
@@ -140,6 +143,12 @@ export class TicketOffice {
     return this.#ticketOf(this.host, { tenant: { id: tenantId }, placement: to });
   }
 
+  /** What differs between any two scopes that see other rows. Throws where no scope is open. */
+  partition(): string {
+    const server = this.systemServer();
+    return server === undefined ? this.#issue(undefined).holder : `system:${server}`;
+  }
+
   /** Drops what is kept of a tenant. */
   forget(tenantId: string): void {
     this.#byTenant.delete(tenantId);
@@ -147,6 +156,7 @@ export class TicketOffice {
 
   /** The ticket of a statement issued now. Throws where none may be issued; nothing is sent then. */
   issue(text: unknown): Ticket {
+    this.proofs.note(text);
     const ticket = this.#issue(text);
     if (this.rollout === undefined) return ticket;
     this.rollout.announce(this.host);
@@ -159,7 +169,7 @@ export class TicketOffice {
     if (scope?.kind === "tenant") return this.#ticketOf(host, scope);
     if (scope?.kind === "central") return CENTRAL;
     if (scope === undefined) {
-      if (typeof text === "string" && isChatter(text)) return CHATTER;
+      if (typeof text === "string" && (isChatter(text) || this.proofs.holds(text))) return CHATTER;
       if (this.rollout?.isOpen === true) return UNSCOPED;
       host.denied({ code: "PW_NO_SCOPE", wire: "postgres" });
       throw new TenantContextError(
