@@ -10,6 +10,7 @@ describeEngine("postgres", "the wiring of a client", () => {
   beforeAll(async () => {
     world = await buildWorld();
     unguarded = new pg.Pool({ connectionString: world.appUrl });
+    unguarded.on("error", () => undefined);
   });
   afterAll(async () => {
     await unguarded.end();
