@@ -22,6 +22,10 @@ const LAYERS = {
   adopt: { files: ["adopt/"], may: ["guards", "registry", "scope"] },
   tenants: { files: ["tenants/"], may: ["guards", "registry", "scope"] },
   runtime: { files: ["runtime/"], may: ["scope"] },
+  testing: {
+    files: ["testing/"],
+    may: ["core", "scope", "registry", "guards", "tenants"],
+  },
   control: {
     files: ["control/"],
     may: [
