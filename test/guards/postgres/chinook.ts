@@ -136,6 +136,8 @@ export async function buildChinook() {
     pw,
     shops,
     wall,
+    guard,
+    appUrl: login(roles.app),
     pool: guard.pool,
     unguarded,
     /** Of every row these shops have in every table, as it really is. */
