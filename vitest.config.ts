@@ -26,6 +26,7 @@ export default defineConfig({
     reporters: [
       "default",
       "./test/support/skipped-reporter.ts",
+      "./test/support/capability-reporter.ts",
       // Where .ci/run counts.
       ...(report ? [["json", { outputFile: report }] as [string, object]] : []),
     ],

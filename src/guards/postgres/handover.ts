@@ -6,7 +6,15 @@ import type { PgClient } from "./driver.js";
  * listened for would end the process. Nothing is lost by it, for what is sent on such a connection fails.
  */
 export function hearUntilTaken(client: PgClient): void {
-  const hear = () => undefined;
+  // Whoever waits for a promise has its turn before the next immediate, so one listener serves all of this turn.
+  if (heard.has(client)) return;
+  heard.add(client);
   client.on("error", hear);
-  setImmediate(() => client.removeListener("error", hear));
+  setImmediate(() => {
+    client.removeListener("error", hear);
+    heard.delete(client);
+  });
 }
+
+const heard = new WeakSet<PgClient>();
+const hear = () => undefined;
