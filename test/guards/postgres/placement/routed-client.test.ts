@@ -180,6 +180,33 @@ describeEngine("postgres", "a client of a host's own pool, for tenants placed in
     await expect(ask("fred", "listen news")).rejects.toMatchObject({ code: "PW_LISTEN_ON_POOL" });
   });
 
+  test.each(AWAY)(
+    "keeps nothing of a session from one statement to the next (%s)",
+    async (slug) => {
+      await as(slug, async () => {
+        const before = (await client.query("show work_mem")).rows;
+        await client.query("set work_mem = '5MB'");
+        expect((await client.query("show work_mem")).rows).toEqual(before);
+        await client.query("prepare kept as select 1");
+        await expect(client.query("execute kept")).rejects.toMatchObject({ code: "26000" });
+        await client.query("declare kept cursor with hold for select 1");
+        await expect(client.query("fetch kept")).rejects.toMatchObject({ code: "34000" });
+        await client.query("select pg_advisory_lock(5)");
+        expect(
+          (
+            await client.query(
+              "select from pg_locks where locktype = 'advisory' and pid = pg_backend_pid()",
+            )
+          ).rowCount,
+        ).toBe(0);
+        await client.query("begin");
+        await client.query("set local work_mem = '5MB'");
+        expect((await client.query("show work_mem")).rows).toEqual([{ work_mem: "5MB" }]);
+        await client.query("rollback");
+      });
+    },
+  );
+
   test("takes its place in the budget, and gives it back", async () => {
     const small = await buildTown([{ slug: "zoe", strategy: "database" }], {
       guard: { budget: { connections: 1, waitMs: 200 } },
