@@ -1,5 +1,6 @@
 import { PartywallError } from "../../errors.js";
 import { anchor } from "../../scope/anchor.js";
+import { cancelRunning } from "./cancel.js";
 import type { PgCallback, PgClient, PgInternals } from "./driver.js";
 import { keepScope } from "./keep-scope.js";
 import { isSubmittable, textOf } from "./statement-of.js";
@@ -13,6 +14,7 @@ export function systemClientClass(
 ): new (config?: unknown) => PgClient {
   return class Client extends pg.Client {
     #status = "I";
+    #isCancelled = false;
 
     override connect(callback?: unknown): unknown {
       const done = typeof callback === "function" ? keepScope(callback as () => void) : undefined;
@@ -48,8 +50,14 @@ export function systemClientClass(
       super._handleReadyForQuery(message);
     }
 
+    cancel(): void {
+      this.#isCancelled = true;
+      void cancelRunning(pg, this);
+    }
+
+    // A request to cancel may come late, and must not hit the next borrower's statement.
     isClean(): boolean {
-      return this.#status === "I";
+      return this.#status === "I" && !this.#isCancelled;
     }
 
     // A transaction left open would run on in the next system scope.
