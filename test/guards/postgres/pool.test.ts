@@ -244,6 +244,18 @@ describeEngine("postgres", "the guarded pool", () => {
     expect(await notesOf(pool, world.b)).toEqual(["b1", "b2", "b3"]);
   });
 
+  test("a connection lent many times within one turn gathers no listeners", async () => {
+    await world.pw.run(world.a.id, async () => {
+      const listeners = [];
+      for (let n = 0; n < 30; n += 1) {
+        const client = await world.pool.connect();
+        listeners.push(client.listenerCount("error"));
+        client.release();
+      }
+      expect(Math.max(...listeners)).toBeLessThan(5);
+    });
+  });
+
   test("a connection that the server ends in the packet that made it ready does not end the process", async () => {
     const server = await dyingServer(world.database.url);
     const pool = poolOf({ max: 1, connectionString: server.through(world.appUrl) });
