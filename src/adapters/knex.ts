@@ -1,3 +1,4 @@
+import type { Readable } from "node:stream";
 import { PartywallError } from "../errors.js";
 import type { PgModule, PostgresGuard } from "../guards/postgres/index.js";
 
@@ -51,10 +52,17 @@ interface KnexClient {
   stream(
     connection: Connection,
     query: unknown,
-    stream: unknown,
+    stream: Readable,
     options: unknown,
   ): Promise<unknown>;
   _query(connection: Connection, query: unknown): Promise<unknown>;
+  transaction(...of: readonly unknown[]): KnexTransaction;
+}
+
+interface KnexTransaction {
+  begin(connection: Connection): Promise<unknown>;
+  savepoint(connection: Connection): Promise<unknown>;
+  isCompleted(): boolean;
 }
 
 type KnexClientClass = new (config?: unknown) => KnexClient;
@@ -104,11 +112,13 @@ export function guardKnex<Instance extends KnexInstance>(
 
 function assertExchangeable(client: KnexClient, guard: PostgresGuard<PgModule>): void {
   if (typeof client?._query !== "function" || typeof client.stream !== "function") {
-    throw refused("something that is no Knex instance. Pass what knex({ … }) returns");
+    throw refused(
+      'something that is no Knex instance with a dialect. Pass what knex({ client: "pg" }) returns',
+    );
   }
   if (client.driverName !== "pg") {
     throw refused(
-      `a Knex instance of the dialect ${client.driverName ?? "that has no driver"}, and guards PostgreSQL through pg. Construct it with { client: "pg" }`,
+      `a Knex instance of the dialect ${client.driverName ?? "of no driver"}, and guards PostgreSQL through pg. Construct it with { client: "pg" }`,
     );
   }
   if (client.transacting === true) {
@@ -187,11 +197,29 @@ function guardedClientClass(
     override async stream(
       connection: Connection,
       query: unknown,
-      stream: unknown,
+      stream: Readable,
       options: unknown,
     ): Promise<unknown> {
-      if (!pool.holds(connection)) await pool.prove(connection);
+      try {
+        if (!pool.holds(connection)) await pool.prove(connection);
+      } catch (error) {
+        stream.destroy(error as Error);
+        throw error;
+      }
       return super.stream(connection, query, stream, options);
+    }
+
+    // Knex hands out a transaction whose BEGIN was refused, and runs its callback.
+    override transaction(...of: readonly unknown[]): KnexTransaction {
+      const transaction = super.transaction(...of);
+      for (const name of ["begin", "savepoint"] as const) {
+        const begin = transaction[name].bind(transaction);
+        transaction[name] = async (connection) => {
+          await begin(connection);
+          if (transaction.isCompleted()) throw new Error("told by the transaction itself");
+        };
+      }
+      return transaction;
     }
 
     override _query(connection: Connection, query: unknown): Promise<unknown> {
