@@ -143,7 +143,7 @@ function sessionOf(db: Knex): OrmSession {
     },
     ranked: async () => {
       const rows = await db("books")
-        .rank("rank", (rank) => rank.orderBy("pages", "desc"))
+        .rank("rank", (rank) => void rank.orderBy("pages", "desc"))
         .orderBy("rank")
         .select<{ title: string; rank: string }[]>("title");
       return rows.map(({ title, rank }) => ({ title, rank: Number(rank) }));
