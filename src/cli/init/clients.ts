@@ -52,6 +52,7 @@ const CONSTRUCTORS: readonly Constructor[] = [
     itself("Sequelize"),
     "new",
   ],
+  ["mikro-orm", /^@mikro-orm\/(?:core|postgresql)$/, /^MikroORM$/, "new"],
   ["prisma", /(?:^@prisma\/client$|prisma\/client)/, /^PrismaClient$/, "new"],
   ["postgres.js", /^postgres$/, itself(), "call"],
   ["neon", /^@neondatabase\/serverless$/, /^(?:neon|Pool|Client)$/, "either"],
@@ -85,7 +86,7 @@ function clientsIn(file: SourceFile): ClientNode[] {
   const found: ClientNode[] = [];
   for (const node of nodesOf(file.program)) {
     if (node.type !== "NewExpression" && node.type !== "CallExpression") continue;
-    const origin = file.names.origin(node.callee as Expression);
+    const origin = file.names.origin(made(node));
     if (origin === undefined) continue;
     const kind = kindOf(node, origin);
     if (kind === undefined) continue;
@@ -104,9 +105,18 @@ function clientsIn(file: SourceFile): ClientNode[] {
   return found;
 }
 
+// The class, of a method of the class that constructs it.
+function made({ type, callee }: ClientNode["node"]): Expression {
+  const isInit =
+    type === "CallExpression" &&
+    callee.type === "MemberExpression" &&
+    callee.property.type === "Identifier" &&
+    /^init(?:Sync)?$/.test(callee.property.name);
+  return (isInit ? callee.object : callee) as Expression;
+}
+
 function kindOf({ type }: ClientNode["node"], { module, name }: Origin): ClientKind | undefined {
-  // `MikroORM.init` is a member of a member, which an origin does not tell.
-  const by = type === "NewExpression" ? "new" : "call";
+  const by = type === "NewExpression" || name === "MikroORM" ? "new" : "call";
   return CONSTRUCTORS.find(
     ([, from, called, how]) =>
       from.test(module) && called.test(name) && (how === "either" || how === by),

@@ -38,6 +38,16 @@ export class FileEditor {
     this.#replaced.push({ ...placeOf(node), text });
   }
 
+  /** Puts texts before and behind a node, as they stand. */
+  wrap(
+    node: { readonly start?: number | null; readonly end?: number | null },
+    before: string,
+    after: string,
+  ): void {
+    const { start, end } = placeOf(node);
+    this.#inserted.push({ at: start, text: before }, { at: end, text: after });
+  }
+
   /** A text with double quotes as this file writes it. */
   styled(text: string): string {
     return inStyle(text, this.style);

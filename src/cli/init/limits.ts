@@ -20,33 +20,43 @@ const OTHER_DRIVERS: Readonly<Record<Exclude<Driver, "pg">, string>> = {
   sqlite: `SQLite is not supported. ${ONE_WIRE}`,
 };
 
-/** How each ORM takes the guard, as it was measured; absent where it must not be given it by this version. */
+/** How each ORM takes the guard; absent where it cannot. */
 const LINES: Readonly<Partial<Record<Orm, string>>> = {
-  drizzle: `drizzle({ client: ${GUARDED} })`,
+  drizzle: `guardDrizzle(pw.postgres, drizzle({ client: ${GUARDED} }))`,
   kysely: `new Kysely({ dialect: new PostgresDialect({ pool: ${GUARDED} }) })`,
-  knex: "knex({ client: GuardedPostgres, connection: { connectionString: process.env.PARTYWALL_APP_URL } })",
-  objection:
-    "Model.knex(knex({ client: GuardedPostgres, connection: { connectionString: process.env.PARTYWALL_APP_URL } }))",
+  knex: 'guardKnex(pw.postgres, knex({ client: "pg" }))',
+  objection: 'Model.knex(guardKnex(pw.postgres, knex({ client: "pg" })))',
+  lucid: "guardLucid(pw.postgres, db)",
   typeorm:
-    'new DataSource({ type: "postgres", driver: pw.postgres.driver, url: process.env.PARTYWALL_APP_URL, cache: false })',
+    'guardTypeorm(pw.postgres, new DataSource({ type: "postgres", url: process.env.PARTYWALL_APP_URL, driver: pw.postgres.driver, … }))',
   sequelize:
-    'new Sequelize(process.env.PARTYWALL_APP_URL, { dialect: "postgres", dialectModule: pw.postgres.driver })',
-  "mikro-orm":
-    "MikroORM.init({ clientUrl: process.env.PARTYWALL_APP_URL, driverOptions: { Client: pw.postgres.Client }, resultCache: { enabled: false } })",
+    'guardSequelize(pw.postgres, new Sequelize(process.env.PARTYWALL_APP_URL, { dialect: "postgres", dialectModule: pw.postgres.driver }))',
+  "mikro-orm": "MikroORM.init(guardMikroOrm(pw.postgres, options))",
+  prisma: `guardPrisma(pw.postgres, new PrismaClient({ adapter: new PrismaPg(${GUARDED}) }))`,
   none: `${GUARDED}.query(…)`,
 };
 
+/** Where the functions of these lines come from. */
+const ADAPTERS: Readonly<Partial<Record<Orm, string>>> = {
+  drizzle: "drizzle",
+  knex: "knex",
+  objection: "knex",
+  lucid: "lucid",
+  typeorm: "typeorm",
+  sequelize: "sequelize",
+  "mikro-orm": "mikro-orm",
+  prisma: "prisma",
+};
+
+/** The line that gives an ORM the guard, and where its function comes from. */
+export function lineFor(orm: Orm): string {
+  const [line = "", file] = [LINES[orm], ADAPTERS[orm]];
+  return file === undefined ? line : `${line} // of partywall/adapters/${file}`;
+}
+
 const ORM_LIMITS: Readonly<Partial<Record<Orm, string>>> = {
-  objection: "Objection is not supported by this version: no test here has run it.",
-  typeorm:
-    "TypeORM is not supported by this version: no test here has run it. Its result cache knows no tenant and must stay off.",
-  sequelize:
-    "Sequelize is not supported by this version: no test here has run it. What it sends when it connects is refused outside a scope.",
-  "mikro-orm":
-    "MikroORM is not supported by this version: no test here has run it. Its result cache knows no tenant and must stay off.",
-  lucid: "Lucid is not supported by this version: it has no place for another driver.",
-  prisma:
-    "Prisma is not supported by this version. It batches the queries of all callers above the driver, and gave one tenant another's rows: do not hand the guarded pool to a client that tenants share.",
+  lucid:
+    "Lucid makes its connections where no edit of the source reaches, so its line is yours to write: in boot() of a provider, before the first query.",
 };
 
 const FRAMEWORK_LIMITS: Readonly<Partial<Record<Framework, string>>> = {
@@ -99,8 +109,8 @@ function isExpress5({ detection, manifest }: Survey): boolean {
 
 /** The line that gives an ORM the guard, for a person to write. */
 export function ormByHand(orm: Orm, why: string): ManualStep[] {
-  const after = LINES[orm];
-  return after === undefined ? [] : [{ why, after }];
+  const after = lineFor(orm);
+  return after === "" ? [] : [{ why, after }];
 }
 
 /** What to write where this version wires nothing. */
@@ -108,14 +118,14 @@ export function wiringByHand(survey: Survey): ManualStep[] {
   const { detection } = survey;
   const { clients } = detection;
   const orm = detection.orm.value!;
-  const kind = orm === "none" ? "pg.Pool" : orm;
+  const kind = orm === "none" ? "pg.Pool" : orm === "objection" ? "knex" : orm;
   const places = clients.filter(
     (client) => client.kind === kind && client.purpose === "application",
   );
   const why = "this version does not edit such an application";
-  const after = LINES[orm];
+  const after = lineFor(orm);
   const steps: ManualStep[] =
-    after === undefined
+    after === ""
       ? []
       : places.length === 0
         ? [{ why, after }]

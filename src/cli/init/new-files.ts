@@ -15,7 +15,7 @@ export interface Writing {
 /** A module to be written, in the syntax that both module systems can be made from. */
 interface Module {
   readonly imports: readonly (readonly [names: string, module: string])[];
-  /** Lines; those that begin with `export const` or `export class` are exported. */
+  /** Lines; those that begin with `export const` are exported. */
   readonly body: readonly string[];
 }
 
@@ -109,35 +109,6 @@ export function tenancyFile(
   });
 }
 
-/** The file that exports Knex's PostgreSQL client on the guarded driver. */
-export function guardedKnexFile(
-  writing: Writing,
-  options: { readonly path: string; readonly entry: string },
-): string {
-  const { modules } = writing;
-  const file = `"knex/lib/dialects/postgres/index.js"`;
-  const typed = modules.typescript ? " as typeof Knex.Client" : "";
-  const esm = modules.system === "esm";
-  return written(writing, {
-    imports: [
-      ...(esm ? ([["{ createRequire }", "node:module"]] as const) : []),
-      ...(modules.typescript ? ([["type { Knex }", "knex"]] as const) : []),
-      ["{ pw }", specifier(options.path, options.entry, modules.ending)],
-    ],
-    body: [
-      "// Knex has no public name for it.",
-      `const Postgres = ${esm ? `createRequire(import.meta.url)(${file})` : `require(${file})`}${typed};`,
-      "",
-      "/** Knex's PostgreSQL client, on the guarded driver. */",
-      "export class GuardedPostgres extends Postgres {",
-      "  _driver() {",
-      "    return pw.postgres.driver;",
-      "  }",
-      "}",
-    ],
-  });
-}
-
 /** The configuration of the command line; an ES module, whatever the project is. */
 export function configFile(
   writing: Writing,
@@ -199,11 +170,11 @@ function written({ style, modules, interop }: Writing, { imports, body }: Module
   const exported = esm
     ? body
     : [...body, ...namesOf(body).map((name) => `exports.${name} = ${name};`)].map((line) =>
-        line.replace(/^export (?=const|class)/, ""),
+        line.replace(/^export (?=const)/, ""),
       );
   return inStyle(`${[...lines, "", ...exported].join("\n")}\n`, style);
 }
 
 function namesOf(body: readonly string[]): string[] {
-  return body.flatMap((line) => /^export (?:const|class) (\w+)/.exec(line)?.[1] ?? []);
+  return body.flatMap((line) => /^export const (\w+)/.exec(line)?.[1] ?? []);
 }

@@ -13,7 +13,7 @@ import {
 import { isGitIgnored } from "./git.js";
 import { isWirable, limitsOf, wiringByHand } from "./limits.js";
 import { TITLES } from "./names.js";
-import { configFile, entryFile, guardedKnexFile, tenancyFile, type Writing } from "./new-files.js";
+import { configFile, entryFile, tenancyFile, type Writing } from "./new-files.js";
 import { nextSteps, type NextStep } from "./next-steps.js";
 import { noticesOf } from "./notices.js";
 import { placesIn } from "./places.js";
@@ -113,13 +113,7 @@ function planned(
   const created = new Map<string, string>();
   const tenancy = isWirable(survey) ? place("tenancy", "partywall-tenancy") : undefined;
 
-  if (orm === "knex" || orm === "objection") {
-    const path = place("guarded-knex", "partywall-knex");
-    created.set(path, guardedKnexFile(writing, { path, entry: bench.entry }));
-    if (tenancy !== undefined) wireClient(bench, { orm, named: request.client, knexFile: path });
-  } else if (tenancy !== undefined) {
-    wireClient(bench, { orm, named: request.client, knexFile: "" });
-  }
+  if (tenancy !== undefined) wireClient(bench, { orm, named: request.client });
   if (tenancy === undefined) {
     bench.manual.push(...wiringByHand(survey));
   } else {
@@ -175,7 +169,7 @@ function planned(
 function origins({ manual }: Workbench, created: ReadonlyMap<string, string>): string[] {
   const written = manual.map(({ after }) => after).join("\n");
   return [...created].flatMap(([path, text]) =>
-    [...text.matchAll(/^(?:export (?:const|class) |exports\.)(\w+)/gm)]
+    [...text.matchAll(/^(?:export const |exports\.)(\w+)/gm)]
       .map(([, name]) => name!)
       .filter((name) => new RegExp(`\\b${name}\\b`).test(written))
       .map((name) => `${name} is exported by ${path}.`),

@@ -65,6 +65,27 @@ export function readPoolOptions(
   return { kept, variable };
 }
 
+/** What an expression says, where it says the same in another file. */
+export function readValue(expression: Expression, file: SourceFile): string | undefined {
+  const closed = file.names.valueOf(expression);
+  return unknownName(closed) === undefined
+    ? file.text.slice(closed.start ?? 0, closed.end ?? 0)
+    : undefined;
+}
+
+/** What the guard needs to know of a client that goes on connecting by itself: whence its address comes, and its `ssl`. */
+export function readAddress(
+  url: Expression | undefined,
+  ssl: Expression | undefined,
+  file: SourceFile,
+): PoolOptions | NotPortable {
+  const variable = url && environmentVariable(url, file);
+  if (ssl === undefined) return { kept: new Map(), variable };
+  const text = readValue(ssl, file);
+  if (text === undefined) return { why: "its option ssl depends on what is of this file" };
+  return { kept: new Map([["ssl", text]]), variable };
+}
+
 /** The name of the variable in `process.env.NAME`, `process.env["NAME"]`, `env.NAME`, and the same with `??` behind it. */
 export function environmentVariable(expression: Expression, file: SourceFile): string | undefined {
   const node = file.names.valueOf(expression);

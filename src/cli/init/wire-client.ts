@@ -1,12 +1,29 @@
 import { UsageError } from "../usage-error.js";
-import type { ClientNode } from "./clients.js";
-import { ormByHand } from "./limits.js";
+import type { ClientKind, ClientNode } from "./clients.js";
+import { lineFor, ormByHand } from "./limits.js";
 import { TITLES, type Orm } from "./names.js";
 import { wireDrizzle } from "./wire-drizzle.js";
 import { wireKnex } from "./wire-knex.js";
 import { wireKysely } from "./wire-kysely.js";
+import { wireMikroOrm } from "./wire-mikro-orm.js";
 import { wirePool } from "./wire-pool.js";
+import { wirePrisma } from "./wire-prisma.js";
+import { wireSequelize } from "./wire-sequelize.js";
+import { wireTypeorm } from "./wire-typeorm.js";
 import type { Workbench } from "./workbench.js";
+
+const WIRINGS: Readonly<
+  Partial<Record<ClientKind, (bench: Workbench, client: ClientNode) => unknown>>
+> = {
+  drizzle: wireDrizzle,
+  kysely: wireKysely,
+  knex: wireKnex,
+  typeorm: wireTypeorm,
+  sequelize: wireSequelize,
+  "mikro-orm": wireMikroOrm,
+  prisma: wirePrisma,
+  "pg.Pool": wirePool,
+};
 
 /**
  * Gives the ORM's client the guarded pool; where there is none, or there are several and `named` is not the file of one,
@@ -14,11 +31,12 @@ import type { Workbench } from "./workbench.js";
  */
 export function wireClient(
   bench: Workbench,
-  what: { readonly orm: Orm; readonly named: string | undefined; readonly knexFile: string },
+  what: { readonly orm: Orm; readonly named: string | undefined },
 ): void {
-  const { orm, named, knexFile } = what;
-  const kind = orm === "none" ? "pg.Pool" : orm;
-  const title = orm === "none" ? "pool of pg" : `${TITLES[orm]} client`;
+  const { orm, named } = what;
+  // Objection is given an instance of Knex.
+  const kind = orm === "none" ? "pg.Pool" : orm === "objection" ? "knex" : orm;
+  const title = orm === "none" ? "pool of pg" : `${TITLES[kind === "knex" ? kind : orm]} client`;
   const all = bench.clients.filter((client) => client.kind === kind);
   const path = named?.replaceAll("\\", "/").replace(/^\.\//, "");
   const chosen = all.filter((client) =>
@@ -34,24 +52,22 @@ export function wireClient(
   if (client === undefined) {
     bench.manual.push(...ormByHand(orm, `no place was found that constructs a ${title}`));
   } else if (others.length > 0) {
-    for (const one of chosen) leaveOneOf(bench, one, chosen.length);
-  } else if (client.kind === "drizzle") {
-    wireDrizzle(bench, client);
-  } else if (client.kind === "kysely") {
-    wireKysely(bench, client);
-  } else if (client.kind === "knex") {
-    wireKnex(bench, client, knexFile);
+    for (const one of chosen) leaveOneOf(bench, one, { orm, count: chosen.length });
   } else {
-    wirePool(bench, client);
+    WIRINGS[client.kind]?.(bench, client);
   }
 }
 
-function leaveOneOf(bench: Workbench, client: ClientNode, count: number): void {
+function leaveOneOf(
+  bench: Workbench,
+  client: ClientNode,
+  { orm, count }: { readonly orm: Orm; readonly count: number },
+): void {
   bench.wired(client);
   bench.leave(
     client.file,
     client.node,
     `one of ${count}, and it is not plain which the application uses. Name its file with --client, or wire them all by hand`,
-    client.kind === "pg.Pool" ? "pw.postgres.pool" : `${client.text}… pw.postgres.pool …)`,
+    lineFor(orm),
   );
 }

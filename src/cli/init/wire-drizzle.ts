@@ -9,12 +9,17 @@ import { environmentVariable, readPoolOptions } from "./pool-options.js";
 import { wirePoolOf } from "./wire-pool.js";
 import type { Workbench } from "./workbench.js";
 
-const GUARDED = "drizzle({ client: pw.postgres.pool })";
+const ADAPTER = { name: "guardDrizzle", file: "drizzle" };
+const GUARDED = "guardDrizzle(pw.postgres, drizzle({ client: pw.postgres.pool }))";
 
-/** Gives Drizzle the guarded pool, wherever its own comes from. */
+/** Gives Drizzle the guarded pool, wherever its own comes from, and hands what it makes to the adapter. */
 export function wireDrizzle(bench: Workbench, client: ClientNode): void {
-  const { file, node, origin } = client;
   bench.wired(client);
+  if (wireDriver(bench, client)) bench.wrap(bench.editor(client.file), client.node, ADAPTER);
+}
+
+function wireDriver(bench: Workbench, client: ClientNode): boolean {
+  const { file, node, origin } = client;
   if (origin.module !== "drizzle-orm/node-postgres") {
     bench.leave(
       file,
@@ -22,30 +27,29 @@ export function wireDrizzle(bench: Workbench, client: ClientNode): void {
       `${origin.module} is not the driver that the guard is for. This version guards pg`,
       `import { drizzle } from "drizzle-orm/node-postgres", and ${GUARDED}`,
     );
-    return;
+    return false;
   }
   const [first] = node.arguments as Expression[];
   if (first === undefined || first.type === ("SpreadElement" as string)) {
     bench.leave(file, node, "it is not plain what it connects to", GUARDED);
-    return;
+    return false;
   }
   const value = file.names.valueOf(first);
   if (value.type === "ObjectExpression") {
-    wireOptions(bench, client, value);
-    return;
+    return wireOptions(bench, client, value);
   }
   const isAddress =
     value.type === "StringLiteral" ||
     value.type === "TemplateLiteral" ||
     environmentVariable(value, file) !== undefined;
   if (!isAddress) {
-    wirePoolOf(bench, first, file);
-    return;
+    return wirePoolOf(bench, first, file);
   }
   const options = readPoolOptions(first, file);
   if (!("why" in options)) bench.keep(options);
   const editor = bench.editor(file);
   editor.replace(first, bench.guardedPool(editor));
+  return true;
 }
 
 /** `drizzle({ client })` and `drizzle({ connection })`. */
@@ -53,29 +57,29 @@ function wireOptions(
   bench: Workbench,
   { file, node }: ClientNode,
   options: Syntax<"ObjectExpression">,
-): void {
+): boolean {
   if (options.properties.some(({ type }) => type !== "ObjectProperty")) {
     bench.leave(file, node, "its options are put together from others", GUARDED);
-    return;
+    return false;
   }
   const client = propertyOf(options, "client");
   if (client !== undefined) {
-    wirePoolOf(bench, client, file);
-    return;
+    return wirePoolOf(bench, client, file);
   }
   const connection = options.properties.find(
     (property) => property.type === "ObjectProperty" && keyOf(property) === "connection",
   );
   if (connection?.type !== "ObjectProperty") {
     bench.leave(file, node, "it is not plain what it connects to", GUARDED);
-    return;
+    return false;
   }
   const carried = readPoolOptions(connection.value as Expression, file);
   if ("why" in carried) {
     bench.leave(file, connection, carried.why, "client: pw.postgres.pool");
-    return;
+    return false;
   }
   bench.keep(carried);
   const editor = bench.editor(file);
   editor.replace(connection, `client: ${bench.guardedPool(editor)}`);
+  return true;
 }

@@ -1,81 +1,77 @@
-import { keyOf, stringOf, type Expression } from "../../adopt/schema-files/syntax.js";
+import { propertyOf, stringOf, type Expression } from "../../adopt/schema-files/syntax.js";
 import type { ClientNode } from "./clients.js";
-import { readPoolOptions } from "./pool-options.js";
-import { VARIABLES } from "./environment.js";
+import { environmentVariable, readPoolOptions, readValue } from "./pool-options.js";
+import { changeProperties, propertiesOf, valueIn } from "./properties.js";
 import type { Workbench } from "./workbench.js";
 
-const POSTGRES = new Set(["pg", "postgres", "postgresql", "pg-native"]);
+const POSTGRES = new Set(["pg", "postgres", "postgresql"]);
+const ADAPTER = { name: "guardKnex", file: "knex" };
+const GUARDED = 'guardKnex(pw.postgres, knex({ client: "pg" }))';
+// What only a pool of Knex's own could keep, so that guardKnex() refuses it.
+const SESSION = ["afterCreate", "validate"] as const;
 
-const KNEX_LINES =
-  "client: GuardedPostgres, connection: { connectionString: process.env.PARTYWALL_APP_URL }";
-
-/**
- * Gives Knex a PostgreSQL client on the guarded driver, from the file of {@link guardedKnexFile}; false where that is left
- * to a person. Knex keeps its own pool.
- */
-export function wireKnex(bench: Workbench, client: ClientNode, clientFile: string): boolean {
+/** Puts a Knex instance over the guard; its own connection and pool go. */
+export function wireKnex(bench: Workbench, client: ClientNode): void {
   const { file, node } = client;
   bench.wired(client);
   const [given, ...others] = node.arguments as Expression[];
-  const options = given && file.names.valueOf(given);
-  if (options?.type !== "ObjectExpression" || others.length > 0) {
-    bench.leave(
-      file,
-      node,
-      "its configuration is not written out in this file. The same configuration may serve migrations, which need the owner's login and stay as they are",
-      `knex({ …, ${KNEX_LINES} })`,
-    );
-    return false;
+  if (given === undefined || given.type === ("SpreadElement" as string) || others.length > 0) {
+    bench.leave(file, node, "it is not plain what it connects to", GUARDED);
+    return;
   }
-  const property = (name: string) =>
-    options.properties.find((one) => one.type === "ObjectProperty" && keyOf(one) === name);
-  const [kind, connection] = [property("client"), property("connection")];
-  if (
-    kind?.type !== "ObjectProperty" ||
-    connection?.type !== "ObjectProperty" ||
-    options.properties.some(({ type }) => type !== "ObjectProperty")
-  ) {
-    bench.leave(
-      file,
-      node,
-      "its configuration is put together from others",
-      `knex({ …, ${KNEX_LINES} })`,
+  const options = file.names.valueOf(given);
+  const editor = bench.editor(file);
+  if (options.type !== "ObjectExpression") {
+    if (stringOf(options) !== undefined || environmentVariable(options, file) !== undefined) {
+      bench.leave(file, node, "it is given an address alone", GUARDED);
+      return;
+    }
+    // The same configuration may serve migrations, which go on connecting by it.
+    bench.wrap(editor, node, ADAPTER);
+    bench.notices.push(
+      `${file.path} makes Knex of a configuration that is written elsewhere. Its \`connection\` and \`pool\` are not used by it any more: say how many connections there may be in \`app\` of guardPg() in ${bench.entry}. With \`afterCreate\`, \`validate\` or \`searchPath\` it is refused with PW_CONFIG: put what they do into \`startup\` there.`,
     );
-    return false;
+    return;
   }
-  const name = stringOf(file.names.valueOf(kind.value as Expression));
+  const properties = propertiesOf(options);
+  const kind = properties && valueIn(properties, "client");
+  if (properties === undefined || kind === undefined) {
+    bench.leave(file, node, "its configuration is put together from others", GUARDED);
+    return;
+  }
+  const name = stringOf(file.names.valueOf(kind));
   if (name === undefined || !POSTGRES.has(name)) {
     bench.leave(
       file,
       kind,
       "this is not PostgreSQL through pg, which this version guards",
-      KNEX_LINES,
+      GUARDED,
     );
-    return false;
+    return;
   }
-  const carried = readPoolOptions(connection.value as Expression, file);
+  const pool = valueIn(properties, "pool");
+  const session = SESSION.find((one) => propertyOf(pool && file.names.valueOf(pool), one));
+  const lost = properties.has("searchPath") ? "searchPath" : session && `pool.${session}`;
+  if (lost !== undefined) {
+    bench.leave(
+      file,
+      node,
+      `its ${lost} would have no effect, since its connections are the guard's. Put what it does into \`startup\` of guardPg() in ${bench.entry}, and take it out`,
+      GUARDED,
+    );
+    return;
+  }
+  const carried = readPoolOptions(valueIn(properties, "connection"), file);
   if ("why" in carried) {
-    bench.leave(file, connection, carried.why, KNEX_LINES);
-    return false;
+    bench.leave(file, properties.get("connection") ?? node, carried.why, GUARDED);
+    return;
   }
-  // Knex connects by itself, so its options stay with it, and only the address is another.
-  bench.keep({ ...carried, kept: new Map() });
-  const editor = bench.editor(file);
-  const kept = [...carried.kept].map(([key, text]) => `, ${key}: ${text}`).join("");
-  const guarded = bench.import(editor, "GuardedPostgres", clientFile);
-  editor.replace(kind.value, kind.shorthand ? `client: ${guarded}` : guarded);
-  // Its types take no undefined.
-  const there = /\.[cm]?tsx?$/.test(file.path) ? "!" : "";
-  const variable = editor.styled(`process.env["${VARIABLES.app}"]`);
-  const address = `{ connectionString: ${variable}${there}${kept} }`;
-  editor.replace(connection.value, connection.shorthand ? `connection: ${address}` : address);
-  if (property("searchPath") !== undefined || /\bafterCreate\b/.test(file.text)) {
-    bench.notices.push(
-      `${file.path} has settings that Knex sends when it connects (searchPath, afterCreate). There is no scope then, so they get PW_NO_SCOPE: put them into \`startup\` of guardPg() in ${bench.entry}.`,
-    );
-  }
-  bench.notices.push(
-    "Knex keeps a pool of its own, which has the application's login only: inside pw.system() it throws. Use pw.postgres.pool there.",
-  );
-  return true;
+  const max = propertyOf(pool && file.names.valueOf(pool), "max");
+  const most = max && readValue(max, file);
+  bench.keep({
+    ...carried,
+    kept: most === undefined ? carried.kept : new Map([...carried.kept, ["max", most]]),
+  });
+  changeProperties(editor, options, { remove: ["connection", "pool", "connectionPool"] });
+  bench.wrap(editor, node, ADAPTER);
 }

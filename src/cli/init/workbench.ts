@@ -1,6 +1,7 @@
 import { lineAt } from "../../adopt/schema-files/text-edits.js";
 import { placeOf } from "../../adopt/schema-files/syntax.js";
 import type { ClientNode } from "./clients.js";
+import { VARIABLES } from "./environment.js";
 import { FileEditor } from "./file-editor.js";
 import type { PoolOptions } from "./pool-options.js";
 import type { SourceFile, SourceFiles } from "./source-file.js";
@@ -18,6 +19,12 @@ export interface ManualStep {
   readonly before?: string;
   /** What is to stand there. */
   readonly after: string;
+}
+
+/** A function of `partywall/adapters/<file>`. */
+export interface Adapter {
+  readonly name: string;
+  readonly file: string;
 }
 
 const LONGEST = 400;
@@ -66,9 +73,28 @@ export class Workbench {
     return editor.import(name, specifier(file.path, path, endingOf(file, this.modules)));
   }
 
+  /** What the guard is called in a file. */
+  guard(editor: FileEditor): string {
+    return `${this.import(editor, "pw", this.entry)}.postgres`;
+  }
+
   /** What the guarded pool is called in a file. */
   guardedPool(editor: FileEditor): string {
-    return `${this.import(editor, "pw", this.entry)}.postgres.pool`;
+    return `${this.guard(editor)}.pool`;
+  }
+
+  /** Hands what an expression gives to an adapter: `guardKnex(pw.postgres, …)`. */
+  wrap(editor: FileEditor, node: object, adapter: Adapter): void {
+    const guard = this.guard(editor);
+    const called = editor.import(adapter.name, `partywall/adapters/${adapter.file}`);
+    editor.wrap(node, `${called}(${guard}, `, ")");
+  }
+
+  /** The address with the application's login, for a client that connects by itself. */
+  address(editor: FileEditor): string {
+    // Types of such clients take no undefined.
+    const there = /\.[cm]?tsx?$/.test(editor.file.path) ? "!" : "";
+    return editor.styled(`process.env["${VARIABLES.app}"]`) + there;
   }
 
   /** Takes over what a pool was given, for the pool in its place. */

@@ -29,17 +29,28 @@ const lines = (...all: readonly string[]): string => `${all.join("\n")}\n`;
 describe("the guarded pool takes the place of Drizzle's own", () => {
   const DRIZZLE = 'import { drizzle } from "drizzle-orm/node-postgres";';
   const PW = 'import { pw } from "./partywall.js";';
+  const GUARD = 'import { guardDrizzle } from "partywall/adapters/drizzle";';
 
   test.each<[title: string, before: readonly string[], after: readonly string[]]>([
     [
       "an address",
       [DRIZZLE, "export const db = drizzle(process.env.DATABASE_URL!);"],
-      [DRIZZLE, PW, "export const db = drizzle(pw.postgres.pool);"],
+      [
+        DRIZZLE,
+        PW,
+        GUARD,
+        "export const db = guardDrizzle(pw.postgres, drizzle(pw.postgres.pool));",
+      ],
     ],
     [
       "an address and options",
       [DRIZZLE, "export const db = drizzle(process.env.DATABASE_URL!, { schema, logger: true });"],
-      [DRIZZLE, PW, "export const db = drizzle(pw.postgres.pool, { schema, logger: true });"],
+      [
+        DRIZZLE,
+        PW,
+        GUARD,
+        "export const db = guardDrizzle(pw.postgres, drizzle(pw.postgres.pool, { schema, logger: true }));",
+      ],
     ],
     [
       "an address in a constant, which is then not needed any more",
@@ -50,7 +61,13 @@ describe("the guarded pool takes the place of Drizzle's own", () => {
         "",
         "export const db = drizzle(url);",
       ],
-      [DRIZZLE, PW, "", "export const db = drizzle(pw.postgres.pool);"],
+      [
+        DRIZZLE,
+        PW,
+        GUARD,
+        "",
+        "export const db = guardDrizzle(pw.postgres, drizzle(pw.postgres.pool));",
+      ],
     ],
     [
       "a connection among the options",
@@ -64,10 +81,11 @@ describe("the guarded pool takes the place of Drizzle's own", () => {
       [
         DRIZZLE,
         PW,
-        "export const db = drizzle({",
+        GUARD,
+        "export const db = guardDrizzle(pw.postgres, drizzle({",
         "  client: pw.postgres.pool,",
         '  casing: "snake_case", // as the tables have it',
-        "});",
+        "}));",
       ],
     ],
     [
@@ -83,10 +101,11 @@ describe("the guarded pool takes the place of Drizzle's own", () => {
       [
         DRIZZLE,
         PW,
+        GUARD,
         "",
         "/** All connections. */",
         "export const pool = pw.postgres.pool;",
-        "export const db = drizzle(pool, { schema });",
+        "export const db = guardDrizzle(pw.postgres, drizzle(pool, { schema }));",
       ],
     ],
     [
@@ -100,8 +119,9 @@ describe("the guarded pool takes the place of Drizzle's own", () => {
       [
         DRIZZLE,
         PW,
+        GUARD,
         "const client = pw.postgres.pool;",
-        "export const db = drizzle({ client, schema });",
+        "export const db = guardDrizzle(pw.postgres, drizzle({ client, schema }));",
       ],
     ],
     [
@@ -111,7 +131,12 @@ describe("the guarded pool takes the place of Drizzle's own", () => {
         'import * as pg from "pg";',
         "export const db = drizzle({ client: new pg.Pool() });",
       ],
-      [DRIZZLE, PW, "export const db = drizzle({ client: pw.postgres.pool });"],
+      [
+        DRIZZLE,
+        PW,
+        GUARD,
+        "export const db = guardDrizzle(pw.postgres, drizzle({ client: pw.postgres.pool }));",
+      ],
     ],
     [
       "a pool whose type is mentioned elsewhere, so that its import stays",
@@ -125,8 +150,9 @@ describe("the guarded pool takes the place of Drizzle's own", () => {
         DRIZZLE,
         'import { Pool } from "pg";',
         PW,
+        GUARD,
         "let pool: Pool | undefined;",
-        "export const db = () => drizzle((pool ??= pw.postgres.pool));",
+        "export const db = () => guardDrizzle(pw.postgres, drizzle((pool ??= pw.postgres.pool)));",
       ],
     ],
     [
@@ -142,9 +168,10 @@ describe("the guarded pool takes the place of Drizzle's own", () => {
         DRIZZLE,
         'import { Client, types } from "pg"; // the driver',
         PW,
+        GUARD,
         "types.setTypeParser(20, Number);",
         "export const listener = Client;",
-        "export const db = drizzle(pw.postgres.pool);",
+        "export const db = guardDrizzle(pw.postgres, drizzle(pw.postgres.pool));",
       ],
     ],
     [
@@ -153,8 +180,9 @@ describe("the guarded pool takes the place of Drizzle's own", () => {
       [
         DRIZZLE,
         'import { pw as pw2 } from "./partywall.js";',
+        GUARD,
         "const pw = 1;",
-        "export const db = drizzle(pw2.postgres.pool);",
+        "export const db = guardDrizzle(pw2.postgres, drizzle(pw2.postgres.pool));",
       ],
     ],
     [
@@ -171,14 +199,20 @@ describe("the guarded pool takes the place of Drizzle's own", () => {
         "import { drizzle } from 'drizzle-orm/node-postgres'",
         "import { users } from '../users'",
         "import { pw } from './partywall'",
+        "import { guardDrizzle } from 'partywall/adapters/drizzle'",
         "",
-        "export const db = drizzle(pw.postgres.pool)",
+        "export const db = guardDrizzle(pw.postgres, drizzle(pw.postgres.pool))",
       ],
     ],
     [
       "Windows' ends of lines",
       [DRIZZLE, "export const db = drizzle(process.env.DATABASE_URL);"].map((line) => `${line}\r`),
-      [DRIZZLE, PW, "export const db = drizzle(pw.postgres.pool);"].map((line) => `${line}\r`),
+      [
+        DRIZZLE,
+        PW,
+        GUARD,
+        "export const db = guardDrizzle(pw.postgres, drizzle(pw.postgres.pool));",
+      ].map((line) => `${line}\r`),
     ],
   ])("%s", async (_title, before, after) => {
     expect(await edited("src/db.ts", lines(...before))).toBe(lines(...after));
@@ -202,7 +236,15 @@ describe("the guarded pool takes the place of Drizzle's own", () => {
     expect(after).toBe(
       lines(PW, "const connections = pw.postgres.pool;", "export { connections as pool };"),
     );
-    expect(await folder!.read("src/db/index.ts")).toBe(db);
+    expect(await folder!.read("src/db/index.ts")).toBe(
+      lines(
+        DRIZZLE,
+        'import { pool } from "../pool.js";',
+        'import { pw } from "../partywall.js";',
+        GUARD,
+        "export const db = guardDrizzle(pw.postgres, drizzle({ client: pool }));",
+      ),
+    );
     expect(await folder!.read("src/partywall.ts")).toContain("max: 3");
   });
 });
@@ -317,37 +359,256 @@ describe("the guarded pool takes the place of Kysely's own", () => {
   });
 });
 
-describe("Knex gets a client on the guarded driver", () => {
-  test("in TypeScript", async () => {
-    const after = await edited(
-      "src/db.ts",
-      lines(
-        'import knex from "knex";',
+describe("what constructs a client of an ORM is handed to its adapter", () => {
+  const PW = 'import { pw } from "./partywall.js";';
+  const adapter = (name: string, file: string) =>
+    `import { ${name} } from "partywall/adapters/${file}";`;
+  const KNEX = ['import knex from "knex";', PW, adapter("guardKnex", "knex")];
+  const TYPEORM = ['import { DataSource } from "typeorm";', PW, adapter("guardTypeorm", "typeorm")];
+  const SEQUELIZE = [
+    'import { Sequelize } from "sequelize";',
+    PW,
+    adapter("guardSequelize", "sequelize"),
+  ];
+  const PRISMA = [
+    'import { PrismaPg } from "@prisma/adapter-pg";',
+    'import { PrismaClient } from "./generated/prisma/client.js";',
+    PW,
+    adapter("guardPrisma", "prisma"),
+  ];
+  const MIKRO = [
+    'import { MikroORM } from "@mikro-orm/postgresql";',
+    PW,
+    adapter("guardMikroOrm", "mikro-orm"),
+  ];
+  const URL = 'process.env["PARTYWALL_APP_URL"]!';
+
+  test.each<
+    [
+      title: string,
+      packages: readonly string[],
+      before: readonly string[],
+      after: readonly string[],
+    ]
+  >([
+    [
+      "Knex, whose connection and pool go",
+      ["knex"],
+      [
+        KNEX[0]!,
         "",
         "export const db = knex({",
         '  client: "pg",',
         "  connection: { host: 'db', password: 'x', ssl: false },",
         "  pool: { min: 0, max: 7 },",
+        "  useNullAsDefault: true, // as ever",
         "});",
+      ],
+      [
+        ...KNEX,
+        "",
+        "export const db = guardKnex(pw.postgres, knex({",
+        '  client: "pg",',
+        "  useNullAsDefault: true, // as ever",
+        "}));",
+      ],
+    ],
+    [
+      "Knex, whose connection comes first",
+      ["knex"],
+      [
+        KNEX[0]!,
+        'export const db = knex({ connection: process.env.DATABASE_URL, client: "postgres" });',
+      ],
+      [...KNEX, 'export const db = guardKnex(pw.postgres, knex({ client: "postgres" }));'],
+    ],
+    [
+      "Knex of a configuration that serves migrations too",
+      ["knex"],
+      [
+        KNEX[0]!,
+        'import config from "../knexfile.js";',
+        "export const db = knex(config.production);",
+      ],
+      [
+        KNEX[0]!,
+        'import config from "../knexfile.js";',
+        ...KNEX.slice(1),
+        "export const db = guardKnex(pw.postgres, knex(config.production));",
+      ],
+    ],
+    [
+      "Objection's Knex",
+      ["objection", "knex"],
+      [
+        KNEX[0]!,
+        'import { Model } from "objection";',
+        'Model.knex(knex({ client: "pg", connection: process.env.DATABASE_URL }));',
+      ],
+      [
+        KNEX[0]!,
+        'import { Model } from "objection";',
+        ...KNEX.slice(1),
+        'Model.knex(guardKnex(pw.postgres, knex({ client: "pg" })));',
+      ],
+    ],
+    [
+      "TypeORM by its address",
+      ["typeorm"],
+      [
+        TYPEORM[0]!,
+        "export const source = new DataSource({",
+        '  type: "postgres",',
+        "  url: process.env.DATABASE_URL,",
+        "  synchronize: false,",
+        "  entities: [Order],",
+        "});",
+      ],
+      [
+        ...TYPEORM,
+        "export const source = guardTypeorm(pw.postgres, new DataSource({",
+        '  type: "postgres",',
+        `  url: ${URL},`,
+        "  synchronize: false,",
+        "  entities: [Order],",
+        "  driver: pw.postgres.driver,",
+        "}));",
+      ],
+    ],
+    [
+      "TypeORM by host, user and password",
+      ["typeorm"],
+      [
+        TYPEORM[0]!,
+        'export const source = new DataSource({ type: "postgres", host: "db", port: 5432, username: "shop", password: "x", database: "shop" });',
+      ],
+      [
+        ...TYPEORM,
+        `export const source = guardTypeorm(pw.postgres, new DataSource({ type: "postgres", url: ${URL}, driver: pw.postgres.driver }));`,
+      ],
+    ],
+    [
+      "Sequelize by its address",
+      ["sequelize"],
+      [SEQUELIZE[0]!, "export const db = new Sequelize(process.env.DATABASE_URL!);"],
+      [
+        ...SEQUELIZE,
+        `export const db = guardSequelize(pw.postgres, new Sequelize(${URL}, { dialect: "postgres", dialectModule: pw.postgres.driver }));`,
+      ],
+    ],
+    [
+      "Sequelize by its address and options",
+      ["sequelize"],
+      [
+        SEQUELIZE[0]!,
+        'export const db = new Sequelize(process.env.DATABASE_URL!, { dialect: "postgres", logging: false });',
+      ],
+      [
+        ...SEQUELIZE,
+        `export const db = guardSequelize(pw.postgres, new Sequelize(${URL}, { dialect: "postgres", logging: false, dialectModule: pw.postgres.driver }));`,
+      ],
+    ],
+    [
+      "Sequelize by database, user and password",
+      ["sequelize"],
+      [
+        SEQUELIZE[0]!,
+        'export const db = new Sequelize("shop", "shop", "x", { host: "db", dialect: "postgres" });',
+      ],
+      [
+        ...SEQUELIZE,
+        `export const db = guardSequelize(pw.postgres, new Sequelize(${URL}, { dialect: "postgres", dialectModule: pw.postgres.driver }));`,
+      ],
+    ],
+    [
+      "Sequelize by options alone",
+      ["sequelize"],
+      [
+        SEQUELIZE[0]!,
+        "export const db = new Sequelize({",
+        '  dialect: "postgres",',
+        '  host: "db",',
+        '  database: "shop",',
+        "});",
+      ],
+      [
+        ...SEQUELIZE,
+        `export const db = guardSequelize(pw.postgres, new Sequelize(${URL}, {`,
+        '  dialect: "postgres",',
+        "  dialectModule: pw.postgres.driver,",
+        "}));",
+      ],
+    ],
+    [
+      "Prisma with its adapter on the spot",
+      ["@prisma/client", "@prisma/adapter-pg"],
+      [
+        ...PRISMA.slice(0, 2),
+        "export const db = new PrismaClient({ adapter: new PrismaPg({ connectionString: process.env.DATABASE_URL }) });",
+      ],
+      [
+        ...PRISMA,
+        "export const db = guardPrisma(pw.postgres, new PrismaClient({ adapter: new PrismaPg(pw.postgres.pool) }));",
+      ],
+    ],
+    [
+      "Prisma with its adapter in a constant",
+      ["@prisma/client", "@prisma/adapter-pg"],
+      [
+        ...PRISMA.slice(0, 2),
+        "const connectionString = process.env.DATABASE_URL;",
+        "const adapter = new PrismaPg({ connectionString });",
+        "export const db = new PrismaClient({ adapter });",
+      ],
+      [
+        ...PRISMA,
+        "const adapter = new PrismaPg(pw.postgres.pool);",
+        "export const db = guardPrisma(pw.postgres, new PrismaClient({ adapter }));",
+      ],
+    ],
+    [
+      "MikroORM of options from elsewhere",
+      ["@mikro-orm/core", "@mikro-orm/postgresql"],
+      [
+        MIKRO[0]!,
+        'import config from "./mikro-orm.config.js";',
+        "export const orm = await MikroORM.init(config);",
+      ],
+      [
+        MIKRO[0]!,
+        'import config from "./mikro-orm.config.js";',
+        ...MIKRO.slice(1),
+        "export const orm = await MikroORM.init(guardMikroOrm(pw.postgres, config));",
+      ],
+    ],
+    [
+      "MikroORM by its constructor",
+      ["@mikro-orm/core", "@mikro-orm/postgresql"],
+      [MIKRO[0]!, "export const orm = new MikroORM({ entities: [Order] });"],
+      [
+        ...MIKRO,
+        "export const orm = new MikroORM(guardMikroOrm(pw.postgres, { entities: [Order] }));",
+      ],
+    ],
+  ])("%s", async (_title, packages, before, after) => {
+    expect(await edited("src/db.ts", lines(...before), packages)).toBe(lines(...after));
+  });
+
+  test("what Knex's pool was given goes to the guard's", async () => {
+    await edited(
+      "src/db.ts",
+      lines(
+        'import knex from "knex";',
+        'export const db = knex({ client: "pg", connection: { host: "db", ssl: true }, pool: { min: 2, max: 7 } });',
       ),
       ["knex"],
     );
-    expect(after).toBe(
-      lines(
-        'import knex from "knex";',
-        'import { GuardedPostgres } from "./guarded-knex.js";',
-        "",
-        "export const db = knex({",
-        "  client: GuardedPostgres,",
-        '  connection: { connectionString: process.env["PARTYWALL_APP_URL"]!, ssl: false },',
-        "  pool: { min: 0, max: 7 },",
-        "});",
-      ),
-    );
-    expect(await folder!.read("src/guarded-knex.ts")).toContain("return pw.postgres.driver;");
+    const entry = await folder!.read("src/partywall.ts");
+    expect(entry).toContain("const ssl = true;");
+    expect(entry).toContain("connectionString: PARTYWALL_APP_URL, max: 7, ssl }");
   });
 
-  test("in CommonJS", async () => {
+  test("in CommonJS, with a constant that is then not needed any more", async () => {
     folder = await folderWith({
       "package.json": manifest(["express", "knex", "pg"], {}),
       "app.js": lines(
@@ -367,17 +628,15 @@ describe("Knex gets a client on the guarded driver", () => {
         "'use strict'",
         "const express = require('express')",
         "const knex = require('knex')",
-        "const { GuardedPostgres } = require('./guarded-knex')",
+        "const { pw } = require('./partywall')",
+        "const { guardKnex } = require('partywall/adapters/knex')",
         "const { inTenant } = require('./tenancy')",
         "",
-        "const db = knex({ client: GuardedPostgres, connection: { connectionString: process.env['PARTYWALL_APP_URL'] } })",
+        "const db = guardKnex(pw.postgres, knex({ client: 'postgresql' }))",
         "const app = express()",
         "app.use(inTenant)",
         "app.get('/', (req, res) => res.json(db))",
       ),
-    );
-    expect(await folder.read("guarded-knex.js")).toContain(
-      "exports.GuardedPostgres = GuardedPostgres\n",
     );
     expect(await folder.read("partywall.js")).toContain("const pg = require('pg')\n");
     expect(await folder.read("partywall.config.mjs")).toContain(
@@ -614,22 +873,83 @@ describe("what is not safe is left to a person, with its place", () => {
       "new PostgresDialect({ pool: pw.postgres.pool })",
     ],
     [
-      "a configuration that serves migrations too",
-      ["knex"],
-      [
-        'import knex from "knex";',
-        'import config from "../knexfile.js";',
-        "knex(config.production);",
-      ],
-      3,
-      "client: GuardedPostgres",
-    ],
-    [
       "another database",
       ["knex"],
       ['import knex from "knex";', 'knex({ client: "mysql2", connection: {} });'],
       2,
-      "client: GuardedPostgres",
+      "guardKnex(pw.postgres, knex(",
+    ],
+    [
+      "settings made when Knex connects",
+      ["knex"],
+      ['import knex from "knex";', 'knex({ client: "pg", pool: { afterCreate: setUp } });'],
+      2,
+      "guardKnex(pw.postgres, knex(",
+    ],
+    [
+      "a search path of Knex's own",
+      ["knex"],
+      ['import knex from "knex";', 'knex({ client: "pg", searchPath: ["shop"] });'],
+      2,
+      "guardKnex(pw.postgres, knex(",
+    ],
+    [
+      "options of TypeORM that are put together",
+      ["typeorm"],
+      ['import { DataSource } from "typeorm";', "new DataSource({ ...options });"],
+      2,
+      "guardTypeorm(pw.postgres, new DataSource(",
+    ],
+    [
+      "TypeORM that changes the tables when it starts",
+      ["typeorm"],
+      [
+        'import { DataSource } from "typeorm";',
+        'new DataSource({ type: "postgres", url: process.env.DATABASE_URL, synchronize: true });',
+      ],
+      2,
+      "guardTypeorm(pw.postgres, new DataSource(",
+    ],
+    [
+      "Sequelize of options from elsewhere",
+      ["sequelize"],
+      ['import { Sequelize } from "sequelize";', "new Sequelize(url, options);"],
+      2,
+      "guardSequelize(pw.postgres, new Sequelize(",
+    ],
+    [
+      "Sequelize that reads from elsewhere",
+      ["sequelize"],
+      [
+        'import { Sequelize } from "sequelize";',
+        'new Sequelize({ dialect: "postgres", replication: {} });',
+      ],
+      2,
+      "guardSequelize(pw.postgres, new Sequelize(",
+    ],
+    [
+      "Prisma without an adapter",
+      ["@prisma/client"],
+      ['import { PrismaClient } from "@prisma/client";', "new PrismaClient();"],
+      2,
+      "guardPrisma(pw.postgres, new PrismaClient(",
+    ],
+    [
+      "Prisma with another adapter",
+      ["@prisma/client", "@prisma/adapter-neon"],
+      [
+        'import { PrismaClient } from "@prisma/client";',
+        "new PrismaClient({ adapter: new PrismaNeon({}) });",
+      ],
+      2,
+      "guardPrisma(pw.postgres, new PrismaClient(",
+    ],
+    [
+      "MikroORM that looks for its options by itself",
+      ["@mikro-orm/core"],
+      ['import { MikroORM } from "@mikro-orm/core";', "await MikroORM.init();"],
+      2,
+      "MikroORM.init(guardMikroOrm(pw.postgres, options))",
     ],
   ])("%s", async (_title, packages, text, line, after) => {
     folder = await folderWith({
@@ -732,7 +1052,7 @@ describe("what is not safe is left to a person, with its place", () => {
     [
       ["fastify", "drizzle-orm", "pg"],
       ["Fastify is not supported by this version"],
-      "drizzle({ client: pw.postgres.pool })",
+      "guardDrizzle(pw.postgres, drizzle({ client: pw.postgres.pool })) // of partywall/adapters/drizzle",
     ],
     [
       ["express@^4.21.0", "pg"],
@@ -740,24 +1060,34 @@ describe("what is not safe is left to a person, with its place", () => {
       "pw.postgres.pool.query(…)",
     ],
     [
-      ["express", "typeorm", "pg"],
-      ["TypeORM is not supported by this version", "result cache"],
+      ["@adonisjs/core", "@adonisjs/lucid", "pg"],
+      ["AdonisJS is not supported by this version", "Lucid makes its connections"],
+      "guardLucid(pw.postgres, db) // of partywall/adapters/lucid",
+    ],
+    [
+      ["@nestjs/core", "typeorm", "pg"],
+      ["NestJS is not supported by this version"],
       "driver: pw.postgres.driver",
     ],
     [
-      ["express", "sequelize", "pg"],
-      ["Sequelize is not supported by this version"],
+      ["koa", "sequelize", "pg"],
+      ["Koa is not supported by this version"],
       "dialectModule: pw.postgres.driver",
     ],
     [
-      ["express", "@mikro-orm/core", "pg"],
-      ["MikroORM is not supported by this version"],
-      "Client: pw.postgres.Client",
+      ["hono", "@mikro-orm/core", "pg"],
+      ["Hono is not supported by this version"],
+      "MikroORM.init(guardMikroOrm(pw.postgres, options))",
     ],
     [
-      ["express", "objection", "knex", "pg"],
-      ["Objection is not supported by this version"],
-      "client: GuardedPostgres",
+      ["next", "@prisma/client", "@prisma/adapter-pg", "pg"],
+      ["Next.js is not supported by this version"],
+      "guardPrisma(pw.postgres, new PrismaClient({ adapter: new PrismaPg(pw.postgres.pool) }))",
+    ],
+    [
+      ["fastify", "objection", "knex", "pg"],
+      ["Fastify is not supported by this version"],
+      'Model.knex(guardKnex(pw.postgres, knex({ client: "pg" }))) // of partywall/adapters/knex',
     ],
   ])("%s: the files are made, and the lines are told", async (packages, said, line) => {
     folder = await folderWith({ "package.json": manifest(packages), "src/app.ts": APP });
@@ -770,15 +1100,19 @@ describe("what is not safe is left to a person, with its place", () => {
     expect(await folder.all()).not.toHaveProperty("src/tenancy.ts");
   });
 
-  test("Prisma is told of, and never handed the shared pool", async () => {
+  test.each([
+    ["typeorm", "guardTypeorm(pw.postgres, new DataSource("],
+    ["prisma", "guardPrisma(pw.postgres, new PrismaClient("],
+  ])("%s that is constructed nowhere: its line is told", async (orm, line) => {
     folder = await folderWith({
-      "package.json": manifest(["express", "@prisma/client", "@prisma/adapter-pg", "pg"]),
+      "package.json": manifest(["express", orm, "pg"]),
       "src/app.ts": APP,
     });
     const { data } = await folder.init(["--json"]);
-    expect(data.notices.join()).toContain("Prisma is not supported by this version");
-    expect(JSON.stringify(data.manual)).not.toContain("PrismaPg");
-    expect(JSON.stringify(data.manual)).not.toContain("pw.postgres.pool");
+    expect(data.manual).toContainEqual({
+      why: expect.stringMatching(/^no place was found/) as string,
+      after: expect.stringContaining(line) as string,
+    });
   });
 });
 
