@@ -12,7 +12,16 @@ import { dropRoles } from "../../support/roles.js";
 import { createProject, type Project } from "../project.js";
 import type { Files } from "./folder.js";
 
-const PACKAGES = ["@types/express", "@types/node", "@types/pg", "express", "knex", "kysely", "tsx"];
+const PACKAGES = [
+  "@types/express",
+  "@types/node",
+  "@types/pg",
+  "express",
+  "knex",
+  "kysely",
+  "objection",
+  "tsx",
+];
 const MINUTE = 60_000;
 
 const manifest = (packages: readonly string[], more: object): string =>
@@ -109,6 +118,39 @@ const db = knex({
 
 export const list = () => db("orders").select("note").orderBy("note");
 export const add = (note: string) => db.transaction((trx) => trx("orders").insert({ note }));
+`,
+  ),
+  "knex of a configuration of its own": {
+    ...inTypeScript(
+      ["knex"],
+      `import knex from "knex";
+import config from "./knexfile.js";
+
+const db = knex(config);
+
+export const list = () => db("orders").select("note").orderBy("note");
+export const add = (note: string) => db("orders").insert({ note });
+`,
+    ),
+    "src/knexfile.ts": `import type { Knex } from "knex";
+
+const config: Knex.Config = { client: "pg", connection: process.env["DATABASE_URL"]!, pool: { max: 2 } };
+export default config;
+`,
+  },
+  "objection in TypeScript": inTypeScript(
+    ["objection", "knex"],
+    `import knex from "knex";
+import { Model } from "objection";
+
+class Order extends Model {
+  static override readonly tableName = "orders";
+  declare note: string;
+}
+Model.knex(knex({ client: "pg", connection: process.env["DATABASE_URL"]! }));
+
+export const list = () => Order.query().select("note").orderBy("note");
+export const add = (note: string) => Order.transaction((trx) => Order.query(trx).insert({ note }).then(() => {}));
 `,
   ),
   "knex in CommonJS": inCommonJs(
