@@ -175,18 +175,12 @@ export class World {
   }
 
   /** Closes a tenant's eye, where many are opened. */
-  async blink({ schema, tenant }: Side): Promise<void> {
-    const key = [...this.#eyes.keys()].find(
-      (one) => one.endsWith(`/${schema}`) && one.startsWith(`${this.#homeOf(tenant)}/`),
-    );
-    if (key === undefined) return;
-    const client = this.#eyes.get(key);
+  async blink({ placement, schema }: Side): Promise<void> {
+    if (placement.strategy === "row") return;
+    const key = `${placement.strategy === "database" ? placement.name : this.#name}/${schema}`;
+    const eye = this.#eyes.get(key);
     this.#eyes.delete(key);
-    await (await client)?.end();
-  }
-
-  #homeOf(tenant: Tenant): string {
-    return `${this.#name}_${tenant.slug.replaceAll("-", "_")}`;
+    await (await eye)?.end();
   }
 
   async close(): Promise<void> {
