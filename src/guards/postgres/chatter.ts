@@ -1,3 +1,7 @@
+// Sequelize's, of every connection that is its first.
+const TYPES =
+  "WITH ranges AS (  SELECT pg_range.rngtypid, pg_type.typname AS rngtypname,         pg_type.typarray AS rngtyparray, pg_range.rngsubtype    FROM pg_range LEFT OUTER JOIN pg_type ON pg_type.oid = pg_range.rngtypid)SELECT pg_type.typname, pg_type.typtype, pg_type.oid, pg_type.typarray,       ranges.rngtypname, ranges.rngtypid, ranges.rngtyparray  FROM pg_type LEFT OUTER JOIN ranges ON pg_type.oid = ranges.rngsubtype WHERE (pg_type.typtype IN('b', 'e'));";
+
 // What ORMs ask a fresh connection before any request: matched to the letter, sent without a tenant.
 const CHATTER = new Set([
   "select version()",
@@ -12,6 +16,10 @@ const CHATTER = new Set([
   "select 1",
   "SELECT 1;",
   "select 1;",
+  "SELECT 1+1 AS result",
+  "SELECT * FROM current_database()",
+  "SELECT * FROM current_schema()",
+  TYPES,
 ]);
 
 /** Whether a text is exactly one of the statements that ORMs and health checks issue outside any scope. */

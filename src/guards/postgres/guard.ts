@@ -258,6 +258,8 @@ class GuardOfPostgres implements Guard {
     this.driver = Object.create(pg, {
       Client: { value: this.Client, enumerable: true },
       Pool: { value: this.Pool, enumerable: true },
+      // Or a host that prefers it would find the module's own, which no guard is in.
+      native: { value: undefined },
     }) as object;
   }
 
