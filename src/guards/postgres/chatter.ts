@@ -20,6 +20,7 @@ const CHATTER = new Set([
   "SELECT * FROM current_database()",
   "SELECT * FROM current_schema()",
   TYPES,
+  "SELECT 1 + 1 AS result",
 ]);
 
 /** Whether a text is exactly one of the statements that ORMs and health checks issue outside any scope. */

@@ -124,6 +124,11 @@ export interface PostgresGuard<Driver extends PgModule> extends Guard {
    */
   partition(): string;
   /**
+   * The scope current where this is called, itself and not what it may see: another one for each `pw.run()`. What an ORM
+   * keeps for as long as a scope lasts is kept under it, in a WeakMap. Undefined outside any scope.
+   */
+  scope(): object | undefined;
+  /**
    * Proves that a client is wired over this guard: has it send a statement that reads nothing, in no scope or any, and
    * throws `PW_GUARD_BYPASSED` where that did not pass.
    */
@@ -321,6 +326,10 @@ class GuardOfPostgres implements Guard {
 
   partition(): string {
     return this.#office.partition();
+  }
+
+  scope(): object | undefined {
+    return this.#office.host.scope();
   }
 
   async assertWired(send: (text: string) => PromiseLike<unknown>): Promise<void> {
