@@ -138,8 +138,10 @@ function coverConnection(guard: Guard, connection: LucidConnection): void {
   });
 }
 
-const knexClient = (knex: object | undefined): KnexClientLike =>
-  (knex as { readonly client?: KnexClientLike } | undefined)?.client ?? ({} as KnexClientLike);
+function knexClient(knex: object | undefined): KnexClientLike {
+  const { client } = (knex ?? {}) as { readonly client?: KnexClientLike };
+  return client ?? ({} as KnexClientLike);
+}
 
 function addressOf(config: unknown, name: string): { host: string; port: number } {
   const url =

@@ -24,7 +24,10 @@ export function replicaPool(guard: PostgresGuard<PgModule>, address: ReplicaAddr
   const { connectionString: _, max, ...rest } = options;
   const pool = new guard.Pool({
     ...rest,
-    ...{ user, password, database, ssl },
+    user,
+    password,
+    database,
+    ssl,
     host: address.host,
     port: address.port,
     max: address.max ?? max,

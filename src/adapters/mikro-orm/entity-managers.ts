@@ -9,6 +9,7 @@ export interface EntityManagerLike {
   getUnitOfWork(useContext?: boolean): unknown;
   fork(options?: ForkOptions): EntityManagerLike;
   clear(): void;
+  stream(...parts: unknown[]): AsyncIterable<unknown>;
 }
 
 interface ForkOptions {
@@ -145,6 +146,15 @@ export function scopedEntityManager(
 
     override clear(): void {
       reading(false, () => super.clear());
+    }
+
+    override async *stream(...parts: unknown[]): AsyncGenerator<unknown> {
+      const own = this.getContext();
+      for await (const row of super.stream(...parts)) {
+        // Rows that were asked for in one scope are handed out in whichever asks for the next.
+        belongings.assertOwn(own);
+        yield row;
+      }
     }
   }
 

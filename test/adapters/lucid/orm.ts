@@ -181,12 +181,7 @@ export function sessionOf(db: Database, models: Models, trx?: Client): OrmSessio
     },
     page: async (limit, offset) => (await authors().limit(limit).offset(offset)).map(rowOf),
     stream: () =>
-      (trx ?? db.connection())
-        .knexQuery()
-        .from("authors")
-        .select("name")
-        .orderBy("id")
-        .stream() as unknown as AsyncIterable<{ name: string }>,
+      (trx ?? db.connection()).knexQuery().from("authors").select("name").orderBy("id").stream(),
     lazyBooks: async (authorId) => {
       const author = await Author.findOrFail(authorId, options);
       return async () =>
@@ -214,8 +209,11 @@ export function sessionOf(db: Database, models: Models, trx?: Client): OrmSessio
   };
 }
 
-const pgConfig = (url: string): ConnectionConfig =>
-  ({ client: "pg", connection: url, pool: { min: 0, max: 2 } }) as ConnectionConfig;
+const pgConfig = (url: string): ConnectionConfig => ({
+  client: "pg",
+  connection: url,
+  pool: { min: 0, max: 2 },
+});
 
 export const subject: OrmSubject = {
   name: "Lucid",
@@ -223,7 +221,7 @@ export const subject: OrmSubject = {
   open: async ({ guard, url }) => {
     const { db } = await lucidDatabase({ pg: pgConfig(url) });
     guardLucid(guard, db);
-    await guard.assertWired((text) => db.rawQuery(text) as unknown as Promise<unknown>);
+    await guard.assertWired((text) => db.rawQuery(text));
     const models = await modelsOf(db);
     return { session: () => sessionOf(db, models), close: () => db.manager.closeAll() };
   },

@@ -205,7 +205,7 @@ export function sessionOf(em: EntityManager): OrmSession {
     renameAuthorToSql: (id, expression) =>
       em.nativeUpdate(Author, { id }, { name: raw<string>(expression) }),
     pending: () => authors(),
-    transaction: (fn) => em.transactional((tx) => fn(sessionOf(tx as EntityManager))),
+    transaction: (fn) => em.transactional((tx) => fn(sessionOf(tx))),
   };
 }
 
@@ -230,7 +230,7 @@ export const subject: OrmSubject = {
   open: async ({ guard }) => {
     const orm = guardMikroOrm(guard, mikroOrm());
     await guard.assertWired((text) => orm.em.execute(text));
-    return { session: () => sessionOf(orm.em.fork() as EntityManager), close: () => orm.close() };
+    return { session: () => sessionOf(orm.em.fork()), close: () => orm.close() };
   },
   bypass: async ({ guard, url }, unguarded) => {
     const pool = new unguarded.Pool({ connectionString: url }) as PostgresPool;
