@@ -21,7 +21,7 @@ export function replicaPool(guard: PostgresGuard<PgModule>, address: ReplicaAddr
     readonly database: unknown;
     readonly ssl: unknown;
   };
-  const { connectionString: _, max, ...rest } = options;
+  const { connectionString: _, Client: __, max, ...rest } = options;
   const pool = new guard.Pool({
     ...rest,
     user,
