@@ -1,5 +1,7 @@
 import { execFile } from "node:child_process";
-import { mkdir, mkdtemp, writeFile } from "node:fs/promises";
+import { createHash } from "node:crypto";
+import { existsSync } from "node:fs";
+import { mkdir, mkdtemp, rename, rm, writeFile } from "node:fs/promises";
 import { createRequire } from "node:module";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -30,22 +32,34 @@ generator client {
 `,
 } as const;
 
-/** Generates a client of these models as `prisma generate` does, and gives the folder in which it is: `<folder>/client`. */
+const prisma = join(root, "node_modules/prisma");
+
+/**
+ * The folder with the client of these models, as `prisma generate` writes it, in `client`. Generated once for each
+ * version of Prisma.
+ */
 export async function generatePrisma(
   models: string,
   generator: keyof typeof GENERATORS = "prisma-client-js",
 ): Promise<string> {
+  const schema = HEADER + GENERATORS[generator] + models;
+  const { version } = require(join(prisma, "package.json")) as { version: string };
+  const hash = createHash("sha256").update(version).update(schema).digest("hex").slice(0, 16);
   // Below node_modules, where the client finds its own runtime.
   const cache = join(root, "node_modules/.cache");
+  const folder = join(cache, `partywall-prisma-${hash}`);
+  if (existsSync(folder)) return folder;
   await mkdir(cache, { recursive: true });
-  const folder = await mkdtemp(join(cache, "partywall-prisma-"));
-  await writeFile(join(folder, "schema.prisma"), HEADER + GENERATORS[generator] + models);
-  const cli = join(root, "node_modules/prisma/build/index.js");
-  await promisify(execFile)(process.execPath, [cli, "generate", "--schema", "schema.prisma"], {
-    cwd: folder,
+  const fresh = await mkdtemp(`${folder}-`);
+  await writeFile(join(fresh, "schema.prisma"), schema);
+  const cli = [join(prisma, "build/index.js"), "generate", "--schema", "schema.prisma"];
+  await promisify(execFile)(process.execPath, cli, {
+    cwd: fresh,
     // Generating needs no schema engine, but would download one.
     env: { ...process.env, PRISMA_SCHEMA_ENGINE_BINARY: "/bin/true", CHECKPOINT_DISABLE: "1" },
   });
+  // Another worker may have been first.
+  await rename(fresh, folder).catch(() => rm(fresh, { recursive: true }));
   return folder;
 }
 

@@ -73,7 +73,7 @@ export async function buildShop() {
     PrismaClient,
     Prisma,
     connect,
-    db: guardPrisma(world.guard, connect()) as ReturnType<typeof connect>,
+    db: guardPrisma(world.guard, connect()),
     /** Has two tenants do something in the same turn of the event loop, a first, `times` times. */
     meet: async <T>(times: number, work: (slug: "a" | "b") => Promise<T>) => {
       let go = () => {};
