@@ -58,18 +58,30 @@ describeEngine("postgres", "Prisma's batches and lazy queries", () => {
   });
 
   test("interactive transactions that meet in one turn write and read as their own tenant", async () => {
+    let arrived = 0;
+    let go = () => {};
+    const all = new Promise<void>((resolve) => (go = resolve));
     const done = await shop.meet(6, (slug) =>
       db.$transaction(async (tx: Shop["db"]) => {
-        await new Promise(setImmediate);
-        await tx.order.update({ where: { id: 1 }, data: { note: `${slug}1 tx` } });
-        const rows = await Promise.all([1, 2, 3].map((id) => customer(tx, id)));
-        return rows.map(({ name }) => name);
+        await tx.order.count();
+        arrived += 1;
+        if (arrived === 6) go();
+        await all;
+        const [row] = await Promise.all([
+          customer(tx),
+          tx.customer.update({ where: { id: 3 }, data: { name: `${slug}3` } }),
+        ]);
+        await tx.order.create({ data: { id: 100 + arrived++, note: `${slug}!` } });
+        return row.name;
       }),
     );
-    for (const { slug, result } of done)
-      expect(result).toEqual([1, 2, 3].map((n) => `${slug}${n}`));
-    expect(await notes("a")).toContain("a1 tx");
-    expect(await notes("b")).toContain("b1 tx");
+    for (const { slug, result } of done) expect(result).toBe(`${slug}2`);
+    for (const slug of ["a", "b"] as const) {
+      expect((await notes(slug)).filter((note) => String(note).endsWith("!"))).toEqual(
+        Array(3).fill(`${slug}!`),
+      );
+    }
+    await shop.unguarded.query("delete from orders where id > 100");
   });
 
   test("a transaction handed to another tenant in the same turn is refused there", async () => {

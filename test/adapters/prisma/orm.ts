@@ -53,7 +53,10 @@ let generated: ReturnType<typeof prismaClient> | undefined;
 
 async function connect(pool: unknown) {
   const { PrismaClient } = await (generated ??= prismaClient(MODELS));
-  return new PrismaClient({ adapter: new PrismaPg(pool as never) });
+  return new PrismaClient({
+    adapter: new PrismaPg(pool as never),
+    transactionOptions: { maxWait: 60_000, timeout: 60_000 },
+  });
 }
 
 type Db = Awaited<ReturnType<typeof connect>>;

@@ -67,7 +67,12 @@ export async function buildShop() {
   const world = await buildWorld({ ddl: DDL, tables: ["labels", "posts", "_LabelToPost"], max: 8 });
   const { PrismaClient, Prisma } = await prismaClient(MODELS);
   const connect = (options: object = {}) =>
-    new PrismaClient({ adapter: new PrismaPg(world.pool), ...options });
+    new PrismaClient({
+      adapter: new PrismaPg(world.pool),
+      // A busy machine makes none of them give up.
+      transactionOptions: { maxWait: 60_000, timeout: 60_000 },
+      ...options,
+    });
   return {
     ...world,
     PrismaClient,

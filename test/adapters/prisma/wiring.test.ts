@@ -46,7 +46,9 @@ describeEngine("postgres", "Prisma's wiring", () => {
   test("gives back the same client, once fitted however often it is asked", async () => {
     const db = shop.connect();
     expect(guardPrisma(shop.guard, db)).toBe(db);
+    const { batchBy } = db._requestHandler.dataloader.options;
     expect(guardPrisma(shop.guard, db)).toBe(db);
+    expect(db._requestHandler.dataloader.options.batchBy).toBe(batchBy);
     expect(await inA(() => db.order.count())).toBe(3);
     await shop.guard.assertWired((text) => db.$queryRawUnsafe(text));
     await db.$disconnect();
