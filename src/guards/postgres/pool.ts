@@ -148,8 +148,9 @@ export function placePoolClass(
   budget: Budget,
   Client: GuardedClientClass,
 ): PlacePoolClass {
-  // Connected for whoever comes, so the pool's 'connect' event belongs to no tenant.
-  class PooledClient extends Client {
+  // Connected for whoever comes, so the pool's 'connect' event belongs to no tenant. Drizzle takes whatever has "Pool" in
+  // the name of its class for a pool.
+  class LentClient extends Client {
     override connect(callback?: unknown): unknown {
       return anchor.als.run(undefined, () => super.connect(callback));
     }
@@ -162,7 +163,7 @@ export function placePoolClass(
           "A guarded pool was given a Client of its own, which would send statements past the guard. Leave `Client` out.",
         );
       }
-      super({ ...(config as object | undefined), Client: PooledClient });
+      super({ ...(config as object | undefined), Client: LentClient });
     }
 
     lend(callback?: PoolCallback): unknown {
