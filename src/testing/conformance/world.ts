@@ -92,6 +92,8 @@ export class World {
       await client.query(`${TABLES}; create schema tenant_template`);
       await client.query(`set search_path = tenant_template; ${TABLES}; reset search_path`);
       await client.query(`grant create, usage on schema public to ${roles.migrator}`);
+      // Migrators keep their own records in a schema that they make.
+      await client.query(`grant create on database ${this.#name} to ${roles.migrator}`);
       await patiently(() =>
         applyWall(client, {
           roles: { ...roles, owner: `${this.#name}_owner` },
