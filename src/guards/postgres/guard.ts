@@ -119,8 +119,9 @@ export interface PostgresGuard<Driver extends PgModule> extends Guard {
   /** The caller's module with `Pool` and `Client` exchanged for the guarded ones, for hosts that take a driver. */
   readonly driver: Driver;
   /**
-   * Names what the current scope may see: another name for every tenant, for central and for system scopes. What an ORM
-   * keeps of rows (a result cache, an identity map, a batch) is kept under it. Throws `PW_NO_SCOPE` outside any scope.
+   * Names what the current scope may see: another name for every tenant, which begins with `tenant:`, for central and for
+   * system scopes. What an ORM keeps of rows (a result cache, an identity map, a batch) is kept under it. Throws
+   * `PW_NO_SCOPE` outside any scope.
    */
   partition(): string;
   /**
