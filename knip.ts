@@ -20,6 +20,7 @@ export default {
     "test/support/{engines,skipped-reporter}.ts",
     "test/house/fixtures/**/*.ts",
     "test/types/**/*.ts",
+    "test/adapters/*/chinook.ts",
   ],
   project: ["{src,test,bench,examples}/**/*.ts", "scripts/**/*.js", "!test/package/consumers/**"],
   // The type of a public function's option is exported beside it, used elsewhere or not.
