@@ -120,7 +120,7 @@ function answerError(
   next: express.NextFunction,
 ): void {
   if (res.headersSent) return next(error);
-  // Drizzle puts the database's own error, and Partywall's, into `cause`; its own message holds parameters.
+  // Drizzle puts the database's own error into `cause`; its own message holds parameters.
   for (let at = error; at instanceof Error; at = at.cause) {
     const code = (at as { code?: unknown }).code;
     if (at instanceof PartywallError) {

@@ -1,6 +1,7 @@
 import { drizzle } from "drizzle-orm/node-postgres";
 import pg from "pg";
 import { createPartywall } from "partywall";
+import { guardDrizzle } from "partywall/adapters/drizzle";
 import { guardPg } from "partywall/guards/postgres";
 import { postgresStore } from "partywall/registry";
 import { urlOf } from "./database/logins.js";
@@ -18,7 +19,7 @@ export function openShop(secrets: Secrets, port: number) {
       system: urlOf("system", secrets, port),
     }),
   });
-  const db = drizzle({ client: pw.postgres.pool, schema });
+  const db = guardDrizzle(pw.postgres, drizzle({ client: pw.postgres.pool, schema }));
   return { pw, db };
 }
 
