@@ -146,7 +146,9 @@ export class TicketOffice {
   /** What differs between any two scopes that see other rows. Throws where no scope is open. */
   partition(): string {
     const server = this.systemServer();
-    return server === undefined ? this.#issue(undefined).holder : `system:${server}`;
+    const holder = server === undefined ? this.#issue(undefined).holder : `system:${server}`;
+    // No realm has a # in its name.
+    return `${holder}#${this.host.realm}`;
   }
 
   /** Drops what is kept of a tenant. */

@@ -1,8 +1,9 @@
-import { partywallErrorOf, PartywallError } from "partywall";
+import { createPartywall, partywallErrorOf, PartywallError } from "partywall";
+import { guardPg } from "partywall/guards/postgres";
 import pg from "pg";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { describeEngine } from "../../support/engine.js";
-import { buildWorld, type World } from "./world.js";
+import { buildWorld, SECRET, type World } from "./world.js";
 
 describeEngine("postgres", "the wiring of a client", () => {
   let world: World;
@@ -84,6 +85,16 @@ describeEngine("postgres", "the wiring of a client", () => {
       await pw.system({ reason: "wiring" }, read),
     ];
     expect(new Set(names).size).toBe(4);
+    // Of another instance on the same database too, whose tenants may have the same ids.
+    const other = createPartywall({
+      realm: `${world.database.name}.other`,
+      secret: SECRET,
+      postgres: guardPg(pg, { app: world.appUrl, system: world.systemUrl }),
+    });
+    await other.tenants.create({ id: world.a.id, slug: "same", name: "Same" });
+    names.push(await other.run(world.a.id, async () => other.postgres.partition()));
+    expect(new Set(names).size).toBe(5);
+    await other.close();
     expect(await pw.run(world.a.id, read)).toBe(names[0]);
     expect(() => guard.partition()).toThrow(expect.objectContaining({ code: "PW_NO_SCOPE" }));
   });
