@@ -95,7 +95,7 @@ export function bypassed(): PartywallError {
 }
 
 /** What is told of a part of Prisma that is not what this adapter was written for. */
-export function unknownShape(what: string, found: string): PartywallError {
+function unknownShape(what: string, found: string): PartywallError {
   return new PartywallError(
     "PW_CONFIG",
     `${what} given to guardPrisma() is not one it knows (${found}), so it could not keep tenants' queries apart above the driver. Supported are @prisma/client and @prisma/adapter-pg ${SUPPORTED}.x; give each tenant a client of its own over the pool, or install one of these.`,

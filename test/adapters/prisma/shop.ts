@@ -4,7 +4,7 @@ import { buildWorld } from "../../guards/postgres/world.js";
 import { prismaClient } from "../../support/prisma-client.js";
 
 /** The models of the world's tables, which know nothing of tenants, and of an implicit many-to-many relation. */
-export const MODELS = `
+const MODELS = `
 model Customer {
   id     Int     @id
   email  String  @unique
