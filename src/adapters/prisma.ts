@@ -2,7 +2,6 @@ import { partywallErrorOf } from "../errors.js";
 import type { PgModule } from "../guards/postgres/driver.js";
 import type { PostgresGuard } from "../guards/postgres/guard.js";
 import { keepScope } from "../guards/postgres/keep-scope.js";
-import { anchor } from "../scope/anchor.js";
 import {
   bypassed,
   internalsOf,
@@ -13,7 +12,7 @@ import { keyBatchesByScope } from "./prisma/scoped-batches.js";
 import { leaveNamesUnqualified } from "./prisma/unqualified-names.js";
 
 /** The part of a guard that {@link guardPrisma} takes. */
-export type PrismaGuard = Pick<PostgresGuard<PgModule>, "Pool" | "partition">;
+export type PrismaGuard = Pick<PostgresGuard<PgModule>, "Pool" | "partition" | "scope">;
 
 /** Clients and adapters that are fitted already; a pool is one guard's, so it was to the same. */
 const fitted = new WeakSet<object>();
@@ -51,7 +50,7 @@ export function guardPrisma<Client extends object>(guard: PrismaGuard, prisma: C
   if (!fitted.has(adapter)) watchConnections(guard, adapter);
   fitted.add(client).add(adapter);
   keyBatchesByScope(client._requestHandler.dataloader.options, () => guard.partition());
-  runWhereBuilt(client);
+  runWhereBuilt(guard, client);
   tellWallErrors(client);
   return prisma;
 }
@@ -72,14 +71,14 @@ function watchConnections(guard: PrismaGuard, factory: PrismaPgFactory): void {
 }
 
 // A query is sent when it is awaited, which may be in another scope than the one it was built in.
-function runWhereBuilt(client: PrismaInternals): void {
+function runWhereBuilt(guard: PrismaGuard, client: PrismaInternals): void {
   const create = client._createPrismaPromise;
   client._createPrismaPromise = (callback, spec) => {
-    const builtIn = anchor.als.getStore();
+    const builtIn = guard.scope();
     const kept = keepScope(callback);
     return create(
       // In the same scope the caller's other contexts, such as a trace, are the present ones.
-      (transaction) => (anchor.als.getStore() === builtIn ? callback : kept)(transaction),
+      (transaction) => (guard.scope() === builtIn ? callback : kept)(transaction),
       spec,
     );
   };

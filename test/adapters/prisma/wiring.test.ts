@@ -1,12 +1,13 @@
 import { createRequire } from "node:module";
 import { PrismaPg } from "@prisma/adapter-pg";
 import pg from "pg";
-import { PartywallError } from "partywall";
+import { createPartywall, PartywallError } from "partywall";
 import { guardPrisma } from "partywall/adapters/prisma";
 import { guardPg } from "partywall/guards/postgres";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { describeEngine } from "../../support/engine.js";
 import { buildTown, type Town } from "../../guards/postgres/placement/town.js";
+import { SECRET } from "../../guards/postgres/world.js";
 import { buildShop, type Shop } from "./shop.js";
 
 /** The code of what a call throws at once. */
@@ -84,11 +85,16 @@ describeEngine("postgres", "Prisma's wiring", () => {
 
   test("the pool that Prisma would open after closing the guard's is refused", async () => {
     const guard = guardPg(pg, { app: shop.appUrl });
+    const pw = createPartywall({
+      realm: `${shop.database.name}-2`,
+      secret: SECRET,
+      postgres: guard,
+    });
     const adapter = new PrismaPg(guard.pool, { disposeExternalPool: true });
     const db = guardPrisma(guard, new shop.PrismaClient({ adapter }));
     await db.$connect();
     await db.$disconnect();
-    await expect(inA(() => db.order.findMany())).rejects.toMatchObject({
+    await expect(pw.central(() => db.order.findMany())).rejects.toMatchObject({
       code: "PW_GUARD_BYPASSED",
     });
   });
