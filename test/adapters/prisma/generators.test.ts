@@ -1,7 +1,7 @@
 import { readdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { PrismaPg } from "@prisma/adapter-pg";
-import { tsImport } from "tsx/esm/api";
+import { register } from "tsx/esm/api";
 import { guardPrisma } from "partywall/adapters/prisma";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { typeFaults } from "../../adopt/formats/type-check.js";
@@ -36,10 +36,14 @@ export const all: Promise<{ loud: string }[]> = loud.order.findMany();
 
 describeEngine("postgres", "clients as Prisma's generators write them, without an engine", () => {
   let world: World;
+  let unregister: () => unknown;
   beforeAll(async () => {
+    // What is generated may be TypeScript, in a place where Node reads none.
+    unregister = register();
     world = await buildWorld();
   });
   afterAll(async () => {
+    await unregister();
     await world.close();
   });
 
@@ -54,7 +58,7 @@ describeEngine("postgres", "clients as Prisma's generators write them, without a
         false,
       );
 
-      const { PrismaClient } = await tsImport(join(folder, "client", main), import.meta.url);
+      const { PrismaClient } = await import(join(folder, "client", main));
       const db = guardPrisma(world.guard, new PrismaClient({ adapter: new PrismaPg(world.pool) }));
       const read = (slug: string) =>
         world.pw.run({ slug }, async () => (await db.order.findUnique({ where: { id: 2 } })).note);
