@@ -1,6 +1,5 @@
 import { PartywallError, partywallErrorOf } from "../errors.js";
 import type { PgModule, PostgresGuard } from "../guards/postgres/index.js";
-import { anchor } from "../scope/anchor.js";
 
 /** A query runner of TypeORM's, by what is hooked of it. */
 interface TypeormQueryRunner {
@@ -208,7 +207,7 @@ function bindLazyRelations(guard: Guard, { relationLoader }: TypeormDataSource):
     const { propertyName } = relation as { readonly propertyName: string };
     const property = Object.getOwnPropertyDescriptor(entity, propertyName);
     // An entity may be made before any scope is open; it belongs to the first that loads into it.
-    if (anchor.als.getStore() !== undefined) owners.set(entity, guard.partition());
+    if (guard.scope() !== undefined) owners.set(entity, guard.partition());
     Object.defineProperty(entity, propertyName, {
       ...property,
       get(this: Record<string, unknown>): unknown {
