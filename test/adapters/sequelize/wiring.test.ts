@@ -319,6 +319,8 @@ describeEngine("postgres", "Sequelize, for tenants placed in every way", () => {
       { slug: "carla", strategy: "schema" },
       { slug: "fred", strategy: "database" },
     ]);
+    // A type of the application's own database, to be read there though a tenant with another comes first.
+    await town.boroughs["default"]!.superuser.query("create type mood as enum ('glad')");
     const sent: string[] = [];
     const sequelize = guardSequelize(
       town.guard,
@@ -344,6 +346,10 @@ describeEngine("postgres", "Sequelize, for tenants placed in every way", () => {
         expect(found).toMatchObject({ note: `${slug} seven`, customer: { email: "7@" } });
         expect((await town.rows(slug))[3]).toMatchObject({ id: 7, note: `${slug} seven` });
       }
+      const [moods] = await town.pw.run({ slug: "anna" }, () =>
+        sequelize.query("select array['glad']::mood[] as moods"),
+      );
+      expect(moods).toEqual([{ moods: ["glad"] }]);
       expect(sent.filter((text) => /"?\w+"?\."(?:orders|customers)"/.test(text))).toEqual([]);
       expect(sent.filter((text) => /INTO "orders"/.test(text))).toHaveLength(3);
     } finally {
