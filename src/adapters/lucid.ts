@@ -1,7 +1,6 @@
 import { PartywallError } from "../errors.js";
 import type { PgModule, PostgresGuard } from "../guards/postgres/index.js";
-import type { LendingPool } from "./lent-client.js";
-import { assertLendable, lendThrough, type KnexClientLike } from "./lucid/lending-client.js";
+import { guardKnex } from "./knex.js";
 import { replicaPool } from "./replica-pool.js";
 
 /** The slice of a connection of Lucid's that `guardLucid` uses. */
@@ -44,8 +43,8 @@ const PG = new Set<unknown>(["pg", "postgres", "postgresql"]);
  * Puts a `Database` of Lucid 22 over the guard, and returns it: its connections, those made later and again among them, lend
  * connections of the guard's, under the guard's logins. Call it where the database is made, before it is used.
  *
- * Throws `PW_GUARD_BYPASSED` where a connection was used before, and `PW_CONFIG` for one that is not to PostgreSQL, sets
- * `searchPath` or `pool.afterCreate`, or belongs to another guard; for a connection that is added later, when it is used.
+ * Throws `PW_GUARD_BYPASSED` where a connection was used before, and `PW_CONFIG` for one that is not to PostgreSQL, has
+ * settings that {@link guardKnex} refuses, or belongs to another guard; for a connection that is added later, when it is used.
  *
  * @example
  * ```ts
@@ -119,28 +118,59 @@ export function guardLucid<Database extends LucidDatabaseLike>(
   return db;
 }
 
+interface Knex {
+  readonly client: {
+    readonly pool?: { numUsed(): number; numFree(): number; destroy(): Promise<unknown> };
+    destroy(callback?: (error?: unknown) => void): Promise<unknown>;
+  };
+}
+
 function coverConnection(guard: Guard, connection: LucidConnection): void {
   const { client, readClient, readReplicas, name } = connection;
-  const write = knexClient(client);
-  assertLendable(write, name);
-  const read = readClient === client ? undefined : knexClient(readClient);
-  if (read !== undefined) assertLendable(read, name);
-  const { driver } = guard;
-  const assertScope = () => guard.partition();
-  lendThrough(write, { driver, assertScope, next: () => guard.pool as LendingPool });
-  if (read === undefined) return;
+  coverKnex(guard, client as Knex, name);
+  if (readClient === client) return;
   const replicas = readReplicas.map((one) => replicaPool(guard, addressOf(one, name)));
   let turn = 0;
-  const next = () => replicas[turn++ % replicas.length] as LendingPool;
-  lendThrough(read, { driver, assertScope, next });
+  const reading = {
+    driver: guard.driver,
+    assertWired: guard.assertWired.bind(guard),
+    get pool() {
+      turn += 1;
+      return replicas[turn % replicas.length];
+    },
+  };
+  coverKnex(reading as unknown as Guard, readClient as Knex, name);
   connection.on("disconnect", () => {
     for (const replica of replicas.splice(0)) void replica.end();
   });
 }
 
-function knexClient(knex: object | undefined): KnexClientLike {
-  const { client } = (knex ?? {}) as { readonly client?: KnexClientLike };
-  return client ?? ({} as KnexClientLike);
+function coverKnex(guard: Guard, knex: Knex, name: string): void {
+  const { client } = knex;
+  const { pool } = client;
+  if ((pool?.numUsed() ?? 0) + (pool?.numFree() ?? 0) > 0) {
+    throw new PartywallError(
+      "PW_GUARD_BYPASSED",
+      `guardLucid() got a database whose connection ${JSON.stringify(name)} was used before, past the guard. Call guardLucid() where the database is made.`,
+    );
+  }
+  try {
+    guardKnex(guard, knex);
+  } catch (error) {
+    if (!(error instanceof PartywallError)) throw error;
+    throw new PartywallError(
+      error.code,
+      `guardLucid() cannot guard the connection ${JSON.stringify(name)}. ${error.message}`,
+      { cause: error },
+    );
+  }
+  // By the end of the pool that Knex made at first, Lucid knows that a connection has ended.
+  const destroy = client.destroy.bind(client);
+  client.destroy = async (callback) => {
+    await destroy();
+    await pool?.destroy();
+    callback?.();
+  };
 }
 
 function addressOf(config: unknown, name: string): { host: string; port: number } {

@@ -8,54 +8,39 @@ import {
 } from "./mikro-orm/entity-managers.js";
 import { lendThrough, type NativePool } from "./mikro-orm/lending-pool.js";
 import { PartitionedCache, type CacheAdapterLike } from "./mikro-orm/result-cache.js";
-import { replicaPool } from "./replica-pool.js";
+import { replicaPool, type ReplicaAddress } from "./replica-pool.js";
 
-/** The slice of a connection of MikroORM's that `guardMikroOrm` uses. */
-export interface MikroConnection {
+interface Connection {
+  readonly options: { readonly driverOptions?: unknown };
   getClient(): unknown;
-  getConnectionOptions(): object;
-}
-
-/** The slice of `MikroORM` that `guardMikroOrm` uses; one of `@mikro-orm/postgresql` fits. */
-export interface MikroOrmLike {
-  readonly em: object;
-  readonly config: object;
-  readonly driver: { getPlatform(): object };
-}
-
-interface Dialects {
   createKyselyDialect?(overrides: object): unknown;
 }
 
-interface Internals {
-  readonly em: EntityManagerLike & { readonly constructor: EntityManagerClass };
+/** The slice of `MikroORM` that is guarded. */
+interface MikroOrm {
   readonly config: {
     get(option: string): unknown;
     set(option: string, value: unknown): void;
     getResultCacheAdapter(): CacheAdapterLike;
   };
   readonly driver: {
-    readonly connection: MikroConnection & Dialects & { readonly options: Options };
-    readonly replicas: readonly (MikroConnection & Dialects & { readonly options: Options })[];
-    convertException(exception: Error): Error;
+    readonly connection: Connection;
+    readonly replicas: readonly Connection[];
+    createEntityManager(...parts: unknown[]): EntityManagerLike;
     getPlatform(): { getExceptionConverter(): { convertException(exception: Error): Error } };
   };
-}
-
-interface Options {
-  readonly driverOptions?: unknown;
 }
 
 const guarded = new WeakMap<object, PostgresGuard<PgModule>>();
 
 /**
- * Puts a MikroORM 7 over the guard, and returns it: its connections are the guard's, under the guard's logins; its entity
- * managers, with their identity maps, units of work and data loaders, answer to one scope each; its result cache is kept
- * apart by tenant; errors are Partywall's own where the wall refused. Call it once, when the ORM is made and before it is
- * used.
+ * Puts a MikroORM 7 over the guard: returns its options with what does so, for `MikroORM.init()` or the constructor. Its
+ * connections are the guard's, under the guard's logins; its entity managers, with their identity maps, units of work and
+ * data loaders, answer to one scope each; its result cache is kept apart by tenant; errors are Partywall's own where the
+ * wall refused.
  *
- * Throws `PW_GUARD_BYPASSED` where the ORM has connections already, or a Kysely instance or dialect of its own, and
- * `PW_CONFIG` where it is not for PostgreSQL, belongs to another guard or sets `sessionContext: "connection"`.
+ * The constructor then throws `PW_GUARD_BYPASSED` where the ORM has a Kysely instance or dialect of its own, and
+ * `PW_CONFIG` where it is not for PostgreSQL, has two guards or sets `sessionContext: "connection"`.
  *
  * @example
  * ```ts
@@ -73,43 +58,88 @@ const guarded = new WeakMap<object, PostgresGuard<PgModule>>();
  *   secret: process.env["PARTYWALL_SECRET"],
  *   postgres: guardPg(pg, { app: process.env["APP_URL"], system: process.env["SYSTEM_URL"] }),
  * });
- * export const orm = guardMikroOrm(
- *   pw.postgres,
- *   new MikroORM({ entities: [Order], dbName: "shop" }),
+ * export const orm = new MikroORM(
+ *   guardMikroOrm(pw.postgres, { entities: [Order], dbName: "shop" }),
  * );
  * await pw.run("acme", () => orm.em.find(Order, {}));
  * ```
  */
-export function guardMikroOrm<Orm extends MikroOrmLike>(
+export function guardMikroOrm<Options extends object>(
   guard: PostgresGuard<PgModule>,
-  orm: Orm,
-): Orm {
+  options: Options,
+): Options {
+  const { driverOptions, extensions = [] } = options as {
+    readonly driverOptions?: unknown;
+    readonly extensions?: readonly object[];
+  };
+  // MikroORM registers its extensions when all but its entity managers is made.
+  const plain = isPlain(driverOptions) ? driverOptions : undefined;
+  const Guarded = {
+    name: "Partywall",
+    register: (orm: MikroOrm) => cover(guard, orm, plain?.onPoolCreated),
+  };
+  return {
+    ...options,
+    extensions: [...extensions, Guarded],
+    driverOptions: isPlain(driverOptions)
+      ? { ...driverOptions, onPoolCreated: refusePool }
+      : driverOptions,
+  };
+}
+
+/** Options of the driver that are no connections of its own. */
+interface PlainOptions {
+  readonly onPoolCreated?: PoolHook | undefined;
+}
+
+type PoolHook = (pool: never) => unknown;
+
+const isPlain = (given: unknown): given is PlainOptions | undefined =>
+  given === undefined ||
+  (typeof given === "object" &&
+    given !== null &&
+    !("createDriver" in given || "getExecutor" in given));
+
+// What has lost the extension on its way to MikroORM connects to nothing.
+function refusePool(pool: { connect: unknown; query: unknown }): void {
+  pool.connect = pool.query = () => Promise.reject(bypassed("lost the extension it was given"));
+}
+
+function cover(
+  guard: PostgresGuard<PgModule>,
+  orm: MikroOrm,
+  onPoolCreated: PoolHook | undefined,
+): void {
   const owner = guarded.get(orm);
-  if (owner === guard) return orm;
-  const { config, driver, em } = orm as unknown as Internals;
-  assertOptions(orm as unknown as Internals, owner);
-  const connections = [driver.connection, ...driver.replicas];
-  for (const connection of connections) {
-    lendTo(guard, connection, connection !== driver.connection);
+  if (owner === guard) return;
+  assertOptions(orm, owner);
+  const { config, driver } = orm;
+  for (const connection of [driver.connection, ...driver.replicas]) {
+    const isReplica = connection !== driver.connection;
+    lendTo(guard, connection, { isReplica, onPoolCreated });
   }
   // The application's login creates no database.
   config.set("ensureDatabase", false);
 
-  const kept = config.getResultCacheAdapter();
-  const cache = new PartitionedCache(kept, guard);
+  const cache = new PartitionedCache(config.getResultCacheAdapter(), guard);
   config.getResultCacheAdapter = () => cache;
-  const Scoped = scopedEntityManager(em.constructor, guard);
-  config.set("entityManager", Scoped);
-  Object.setPrototypeOf(em, Scoped.prototype as object);
+  const create = driver.createEntityManager.bind(driver);
+  driver.createEntityManager = (...parts) => {
+    const em = create(...parts);
+    const Scoped = scopedEntityManager(em.constructor as EntityManagerClass, guard);
+    // Whatever comes after is made of it.
+    config.set("entityManager", Scoped);
+    driver.createEntityManager = create;
+    return Object.setPrototypeOf(em, Scoped.prototype as object) as EntityManagerLike;
+  };
 
   const converter = driver.getPlatform().getExceptionConverter();
   const convert = converter.convertException.bind(converter);
   converter.convertException = (exception) => partywallErrorOf(exception) ?? convert(exception);
   guarded.set(orm, guard);
-  return orm;
 }
 
-function assertOptions({ config, driver }: Internals, owner: object | undefined): void {
+function assertOptions({ config, driver }: MikroOrm, owner: object | undefined): void {
   if (owner !== undefined) {
     throw new PartywallError(
       "PW_CONFIG",
@@ -130,50 +160,38 @@ function assertOptions({ config, driver }: Internals, owner: object | undefined)
   }
   for (const { options } of [driver.connection, ...driver.replicas]) {
     const given = options.driverOptions ?? config.get("driverOptions");
-    const isOwn =
-      typeof given === "object" &&
-      given !== null &&
-      ("createDriver" in given || "getExecutor" in given);
-    if (isOwn || typeof given === "function") {
+    if (!isPlain(given))
       throw bypassed("has a Kysely instance, dialect or function in `driverOptions`");
-    }
   }
 }
 
 function bypassed(why: string): PartywallError {
   return new PartywallError(
     "PW_GUARD_BYPASSED",
-    `guardMikroOrm() got a MikroORM that ${why}, so what it sends would not pass the guard. Leave that out, and call guardMikroOrm() with the ORM as it was made.`,
+    `guardMikroOrm() got a MikroORM that ${why}, so what it sends would not pass the guard. Leave \`driverOptions\` out, and hand MikroORM what guardMikroOrm() returned, with no other \`extensions\`.`,
   );
 }
 
 function lendTo(
   guard: PostgresGuard<PgModule>,
-  connection: MikroConnection & Dialects,
-  isReplica: boolean,
+  connection: Connection,
+  how: { readonly isReplica: boolean; readonly onPoolCreated: PoolHook | undefined },
 ): void {
   const create = connection.createKyselyDialect?.bind(connection);
   let isLent = false;
   connection.createKyselyDialect = (overrides) => {
-    const { onPoolCreated } = overrides as { onPoolCreated?: (pool: unknown) => unknown };
+    const own = (overrides as PlainOptions | undefined)?.onPoolCreated;
     const lend = (pool: NativePool) => {
       isLent = true;
-      if (isReplica) {
-        const { host, port, max } = pool.options as {
-          readonly host: string;
-          readonly port: number;
-          readonly max?: number;
-        };
-        const replica = replicaPool(guard, { host, port, max });
-        lendThrough(pool, replica, () => replica.end());
-      } else {
-        lendThrough(pool, guard.pool as LendingPool, () => Promise.resolve());
-      }
-      return onPoolCreated?.(pool);
+      const replica = how.isReplica
+        ? replicaPool(guard, pool.options as ReplicaAddress)
+        : undefined;
+      lendThrough(pool, replica ?? (guard.pool as LendingPool), async () => replica?.end());
+      return (own === refusePool ? how.onPoolCreated : own)?.(pool as never);
     };
     return create?.({ ...overrides, onPoolCreated: lend });
   };
-  // Opens no socket; it only makes the pool, if there is none yet.
+  // Opens no socket; it only makes the pool.
   connection.getClient();
-  if (!isLent) throw bypassed("has connections already");
+  if (!isLent) throw bypassed("makes its connections in another way");
 }

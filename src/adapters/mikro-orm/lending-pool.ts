@@ -59,7 +59,7 @@ class NoControlClient {
 export function lendThrough(
   pool: NativePool,
   guarded: LendingPool,
-  close: () => Promise<void>,
+  close: () => Promise<unknown>,
 ): void {
   const { types } = pool.options;
   const lend = (client: LendableClient) =>

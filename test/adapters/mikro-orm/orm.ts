@@ -228,13 +228,13 @@ export const subject: OrmSubject = {
   name: "MikroORM",
   pendingRunsFor: "builder",
   open: async ({ guard }) => {
-    const orm = guardMikroOrm(guard, mikroOrm());
+    const orm = mikroOrm(guardMikroOrm(guard, {}));
     await guard.assertWired((text) => orm.em.execute(text));
     return { session: () => sessionOf(orm.em.fork()), close: () => orm.close() };
   },
   bypass: async ({ guard, url }, unguarded) => {
     const pool = new unguarded.Pool({ connectionString: url }) as PostgresPool;
-    guardMikroOrm(guard, mikroOrm({ driverOptions: new PostgresDialect({ pool }) }));
+    mikroOrm(guardMikroOrm(guard, { driverOptions: new PostgresDialect({ pool }) }));
   },
   migrate: async (clientUrl) => {
     const orm = mikroOrm({

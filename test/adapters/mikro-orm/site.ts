@@ -16,7 +16,7 @@ export async function buildSite() {
   const [ada, bob] = await world.fresh({ guard, pw }, "schema");
   const made: MikroORM[] = [];
   const guarded = (options: Partial<Options> = {}) => {
-    const orm = guardMikroOrm(guard, mikroOrm(options));
+    const orm = mikroOrm(guardMikroOrm(guard, options));
     made.push(orm);
     return orm;
   };

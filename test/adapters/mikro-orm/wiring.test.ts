@@ -2,6 +2,7 @@ import pg from "pg";
 import { Kysely, PostgresDialect } from "kysely";
 import {
   MikroORM,
+  PostgreSqlDriver,
   UniqueConstraintViolationException,
   type EntityManager,
   type Options,
@@ -192,41 +193,63 @@ describeEngine("postgres", "MikroORM over the guard", () => {
     expect(await as(ada, () => names(orm.em))).toEqual(authorsOf(ada));
   });
 
-  test("an ORM with connections of its own is refused", () => {
-    const { guard, world } = site;
+  test("an ORM with connections of its own is refused", async () => {
+    const { guard, world, ada, as } = site;
     const bypassed = expect.objectContaining({ code: "PW_GUARD_BYPASSED" });
     const pool = new pg.Pool({ connectionString: world.url("app") });
     plain.push(pool);
     const dialect = new PostgresDialect({ pool });
-    for (const driverOptions of [dialect, new Kysely({ dialect }), () => dialect]) {
-      expect(() => guardMikroOrm(guard, mikroOrm({ driverOptions } as never))).toThrow(bypassed);
+    for (const driverOptions of [dialect, new Kysely({ dialect }), () => dialect] as never[]) {
+      expect(() => mikroOrm(guardMikroOrm(guard, { driverOptions }))).toThrow(bypassed);
+      const replicas = [{ driverOptions, host: "127.0.0.1" }];
+      expect(() => mikroOrm(guardMikroOrm(guard, { replicas }))).toThrow(bypassed);
     }
-    expect(() =>
-      guardMikroOrm(
-        guard,
-        mikroOrm({ replicas: [{ driverOptions: dialect as never, host: "127.0.0.1" }] }),
-      ),
-    ).toThrow(bypassed);
-    const used = mikroOrm({ clientUrl: world.url("app") });
-    plain.push({ end: () => used.close() });
-    used.em.getKysely();
-    expect(() => guardMikroOrm(guard, used)).toThrow(bypassed);
+    const lost = mikroOrm({
+      ...guardMikroOrm(guard, { clientUrl: world.url("superuser") }),
+      extensions: [],
+    });
+    for (const attempt of [() => names(lost.em), () => lost.em.execute("select 1")]) {
+      // MikroORM's own error, since nothing unwraps it, with our code.
+      await expect(as(ada, attempt as () => Promise<unknown>)).rejects.toEqual(bypassed);
+    }
+    await lost.close();
   });
 
   test("an ORM that sets sessions, is for another database or has another guard is refused", async () => {
-    const { guard, world } = site;
+    const { guard, world, ada, as } = site;
     const config = expect.objectContaining({ code: "PW_CONFIG" });
-    const setting = mikroOrm({ sessionContext: "connection" });
-    expect(() => guardMikroOrm(guard, setting)).toThrow(config);
-    const foreign = mikroOrm();
-    Object.assign(foreign.driver.getConnection(), { createKyselyDialect: undefined });
-    expect(() => guardMikroOrm(guard, foreign)).toThrow(config);
-    expect(guardMikroOrm(guard, orm)).toBe(orm);
-    expect(() => guardMikroOrm(world.instance().guard, orm)).toThrow(config);
-    const inited = await MikroORM.init({ entities, dbName: "unused" });
-    expect(guardMikroOrm(guard, inited)).toBe(inited);
-    await guard.assertWired((text) => inited.em.execute(text));
-    await inited.close();
+    class Foreign extends PostgreSqlDriver {
+      constructor(of: ConstructorParameters<typeof PostgreSqlDriver>[0]) {
+        super(of);
+        Object.assign(this.connection, { createKyselyDialect: undefined });
+      }
+    }
+    const other = world.instance().guard;
+    for (const options of [
+      guardMikroOrm(guard, { sessionContext: "connection" } as const),
+      guardMikroOrm(guard, { driver: Foreign }),
+      guardMikroOrm(other, guardMikroOrm(guard, {})),
+    ]) {
+      expect(() => mikroOrm(options as Partial<Options>)).toThrow(config);
+    }
+    const twice = guardMikroOrm(guard, guardMikroOrm(guard, {}));
+    const orms = [mikroOrm(twice), await MikroORM.init({ ...twice, entities, dbName: "unused" })];
+    for (const one of orms) {
+      await guard.assertWired((text) => one.em.execute(text));
+      expect(await as(ada, () => names(one.em))).toEqual(authorsOf(ada));
+      await one.close();
+    }
+  });
+
+  test("a hook of the application's for pools is called, with one that lends the guard's connections", async () => {
+    const { ada, as, world } = site;
+    const pools: pg.Pool[] = [];
+    const hooked = site.guarded({
+      driverOptions: { onPoolCreated: (pool: pg.Pool) => void pools.push(pool) },
+    });
+    expect(await as(ada, () => names(hooked.em))).toEqual(authorsOf(ada));
+    const { rows } = await as(ada, () => pools[0]!.query("select current_user as login"));
+    expect(rows).toEqual([{ login: world.roles.app }]);
   });
 });
 
