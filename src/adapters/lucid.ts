@@ -180,7 +180,7 @@ function addressOf(config: unknown, name: string): { host: string; port: number 
       : (config as { connectionString?: string }).connectionString;
   const { host, port } =
     url === undefined
-      ? (config as { host?: string; port?: number })
+      ? (config as { host?: string; port?: number | string })
       : { host: new URL(url).hostname, port: Number(new URL(url).port || 5432) };
   if (typeof host === "string") return { host, port: Number(port ?? 5432) };
   throw new PartywallError(

@@ -148,7 +148,7 @@ export function scopedEntityManager(
       reading(false, () => super.clear());
     }
 
-    override async *stream(...parts: unknown[]): AsyncGenerator<unknown> {
+    override async *stream(...parts: unknown[]): AsyncGenerator {
       const own = this.getContext();
       for await (const row of super.stream(...parts)) {
         // Rows that were asked for in one scope are handed out in whichever asks for the next.

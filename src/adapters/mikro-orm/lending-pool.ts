@@ -68,7 +68,7 @@ export function lendThrough(
     if (callback === undefined) return guarded.connect().then(lend);
     return guarded.connect((error, client) => {
       const lent = client && lend(client);
-      callback(error, lent, lent?.release);
+      callback(error, lent, (destroy?: unknown) => lent?.release(destroy));
     });
   };
   pool.query = typed(guarded.query.bind(guarded), types);

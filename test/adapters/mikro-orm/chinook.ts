@@ -233,7 +233,7 @@ function answersOf(em: EntityManager): Answers {
       );
       return invoices.map(({ id: invoice_id, total, customer }) => ({
         invoice_id,
-        total: Number(total),
+        total,
         last_name: customer.lastName,
       }));
     },

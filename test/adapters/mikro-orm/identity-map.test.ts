@@ -32,6 +32,7 @@ const USES: Record<string, (em: EntityManager) => unknown> = {
   execute: (em) => em.execute("select 1"),
   stream: async (em) => {
     for await (const author of em.stream(Author)) return author;
+    return undefined;
   },
   repository: (em) => em.getRepository(Author).findAll(),
   builder: (em) => em.createQueryBuilder(Author).getResult(),
