@@ -578,7 +578,7 @@ describe("what constructs a client of an ORM is handed to its adapter", () => {
         MIKRO[0]!,
         'import config from "./mikro-orm.config.js";',
         ...MIKRO.slice(1),
-        "export const orm = await MikroORM.init(guardMikroOrm(pw.postgres, config));",
+        "export const orm = guardMikroOrm(pw.postgres, await MikroORM.init(config));",
       ],
     ],
     [
@@ -587,7 +587,7 @@ describe("what constructs a client of an ORM is handed to its adapter", () => {
       [MIKRO[0]!, "export const orm = new MikroORM({ entities: [Order] });"],
       [
         ...MIKRO,
-        "export const orm = new MikroORM(guardMikroOrm(pw.postgres, { entities: [Order] }));",
+        "export const orm = guardMikroOrm(pw.postgres, new MikroORM({ entities: [Order] }));",
       ],
     ],
   ])("%s", async (_title, packages, before, after) => {
@@ -945,11 +945,14 @@ describe("what is not safe is left to a person, with its place", () => {
       "guardPrisma(pw.postgres, new PrismaClient(",
     ],
     [
-      "MikroORM that looks for its options by itself",
+      "MikroORM that is awaited elsewhere",
       ["@mikro-orm/core"],
-      ['import { MikroORM } from "@mikro-orm/core";', "await MikroORM.init();"],
+      [
+        'import { MikroORM } from "@mikro-orm/core";',
+        "export const orm = MikroORM.init({ entities: [Order] });",
+      ],
       2,
-      "MikroORM.init(guardMikroOrm(pw.postgres, options))",
+      "guardMikroOrm(pw.postgres, await MikroORM.init(options))",
     ],
   ])("%s", async (_title, packages, text, line, after) => {
     folder = await folderWith({
@@ -1077,7 +1080,7 @@ describe("what is not safe is left to a person, with its place", () => {
     [
       ["hono", "@mikro-orm/core", "pg"],
       ["Hono is not supported by this version"],
-      "MikroORM.init(guardMikroOrm(pw.postgres, options))",
+      "guardMikroOrm(pw.postgres, await MikroORM.init(options))",
     ],
     [
       ["next", "@prisma/client", "@prisma/adapter-pg", "pg"],
