@@ -1,4 +1,5 @@
-import { versionOf, type Survey } from "./detect.js";
+import type { ClientKind } from "./clients.js";
+import { versionOf, type Detection, type Survey } from "./detect.js";
 import { TITLES, type Driver, type Framework, type Orm } from "./names.js";
 import type { ManualStep } from "./workbench.js";
 
@@ -13,7 +14,7 @@ const GUARDED = "pw.postgres.pool";
 const ONE_WIRE = "This version guards PostgreSQL 15 or later, through pg.";
 
 const OTHER_DRIVERS: Readonly<Record<Exclude<Driver, "pg">, string>> = {
-  "postgres.js": `postgres.js cannot be guarded. ${ONE_WIRE} With Drizzle, drizzle-orm/node-postgres takes the place of drizzle-orm/postgres-js.`,
+  "postgres.js": `postgres.js cannot be guarded beneath an ORM. ${ONE_WIRE} With Drizzle, drizzle-orm/node-postgres takes the place of drizzle-orm/postgres-js.`,
   neon: `Neon's serverless driver cannot be guarded. ${ONE_WIRE} Neon takes connections of pg too.`,
   mysql2: `MySQL and MariaDB are not supported. ${ONE_WIRE}`,
   mongodb: `MongoDB is not supported. ${ONE_WIRE}`,
@@ -48,9 +49,24 @@ const ADAPTERS: Readonly<Partial<Record<Orm, string>>> = {
   prisma: "prisma",
 };
 
-/** The line that gives an ORM the guard, and where its function comes from. */
-export function lineFor(orm: Orm): string {
-  const [line = "", file] = [LINES[orm], ADAPTERS[orm]];
+/** Whether an application asks postgres.js itself, without an ORM. */
+export const isPostgresJs = ({ orm, driver }: Detection): boolean =>
+  orm.value === "none" && driver.value === "postgres.js";
+
+/** What constructs the clients of an application, among {@link ClientKind}. */
+export function kindOfClient(detection: Detection): ClientKind {
+  const orm = detection.orm.value!;
+  if (orm === "none") return isPostgresJs(detection) ? "postgres.js" : "pg.Pool";
+  // Objection is given an instance of Knex.
+  return orm === "objection" ? "knex" : orm;
+}
+
+/** The line that gives a client the guard, and where its function comes from. */
+export function lineFor(detection: Detection): string {
+  const orm = detection.orm.value!;
+  const [line = "", file] = isPostgresJs(detection)
+    ? ["guardPostgresJs(pw.postgres, postgres)", "postgres-js"]
+    : [LINES[orm], ADAPTERS[orm]];
   return file === undefined ? line : `${line} // of partywall/adapters/${file}`;
 }
 
@@ -69,7 +85,7 @@ export function limitsOf({ detection, manifest }: Survey): Limit[] {
   const framework = detection.framework.value!;
   const orm = detection.orm.value!;
   const driver = detection.driver.value;
-  if (driver !== undefined && driver !== "pg") {
+  if (driver !== undefined && driver !== "pg" && !isPostgresJs(detection)) {
     return [{ text: OTHER_DRIVERS[driver], isFatal: true }];
   }
   const ormLimit = ORM_LIMITS[orm];
@@ -107,9 +123,9 @@ function isExpress5({ detection, manifest }: Survey): boolean {
   return detection.framework.value === "express" && (version === undefined || version[0] >= 5);
 }
 
-/** The line that gives an ORM the guard, for a person to write. */
-export function ormByHand(orm: Orm, why: string): ManualStep[] {
-  const after = lineFor(orm);
+/** The line that gives a client the guard, for a person to write. */
+export function clientByHand(detection: Detection, why: string): ManualStep[] {
+  const after = lineFor(detection);
   return after === "" ? [] : [{ why, after }];
 }
 
@@ -117,13 +133,12 @@ export function ormByHand(orm: Orm, why: string): ManualStep[] {
 export function wiringByHand(survey: Survey): ManualStep[] {
   const { detection } = survey;
   const { clients } = detection;
-  const orm = detection.orm.value!;
-  const kind = orm === "none" ? "pg.Pool" : orm === "objection" ? "knex" : orm;
+  const kind = kindOfClient(detection);
   const places = clients.filter(
     (client) => client.kind === kind && client.purpose === "application",
   );
   const why = "this version does not edit such an application";
-  const after = lineFor(orm);
+  const after = lineFor(detection);
   const steps: ManualStep[] =
     after === ""
       ? []

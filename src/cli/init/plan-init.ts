@@ -106,14 +106,13 @@ function planned(
 ): Omit<InitPlan, "detection" | "state"> {
   const { detection, modules } = survey;
   const { folder } = detection;
-  const orm = detection.orm.value!;
   const place = placesIn(survey);
   const bench = new Workbench({ ...survey, entry: place("partywall", "pw") });
   const writing = writingOf(survey);
   const created = new Map<string, string>();
   const tenancy = isWirable(survey) ? place("tenancy", "partywall-tenancy") : undefined;
 
-  if (tenancy !== undefined) wireClient(bench, { orm, named: request.client });
+  if (tenancy !== undefined) wireClient(bench, { detection, named: request.client });
   if (tenancy === undefined) {
     bench.manual.push(...wiringByHand(survey));
   } else {

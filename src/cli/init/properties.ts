@@ -1,5 +1,12 @@
-import { keyOf, placeOf, type Expression, type Syntax } from "../../adopt/schema-files/syntax.js";
+import {
+  bare,
+  keyOf,
+  placeOf,
+  type Expression,
+  type Syntax,
+} from "../../adopt/schema-files/syntax.js";
 import type { FileEditor } from "./file-editor.js";
+import type { SourceFile } from "./source-file.js";
 
 type ObjectLiteral = Syntax<"ObjectExpression">;
 type Property = Extract<ObjectLiteral["properties"][number], { type: "ObjectProperty" }>;
@@ -13,6 +20,16 @@ export function propertiesOf(object: ObjectLiteral): ReadonlyMap<string, Propert
     found.set(key, property);
   }
   return found;
+}
+
+/** Whether something is the name of a constant that more than this reads, in this file or in another. */
+export function isShared(given: Expression, { names, text }: SourceFile): boolean {
+  const node = bare(given);
+  if (node.type !== "Identifier") return false;
+  const statement = names.variable(node.name)?.statement;
+  const isExported =
+    statement !== undefined && /\bexport\s*$/.test(text.slice(0, placeOf(statement).start));
+  return isExported || names.mentions(node.name).length > 1;
 }
 
 /** The value of a property. */

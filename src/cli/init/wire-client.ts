@@ -1,12 +1,14 @@
 import { UsageError } from "../usage-error.js";
 import type { ClientKind, ClientNode } from "./clients.js";
-import { lineFor, ormByHand } from "./limits.js";
-import { TITLES, type Orm } from "./names.js";
+import type { Detection } from "./detect.js";
+import { clientByHand, kindOfClient, lineFor } from "./limits.js";
+import { TITLES, type Driver, type Orm } from "./names.js";
 import { wireDrizzle } from "./wire-drizzle.js";
 import { wireKnex } from "./wire-knex.js";
 import { wireKysely } from "./wire-kysely.js";
 import { wireMikroOrm } from "./wire-mikro-orm.js";
 import { wirePool } from "./wire-pool.js";
+import { wirePostgresJs } from "./wire-postgres-js.js";
 import { wirePrisma } from "./wire-prisma.js";
 import { wireSequelize } from "./wire-sequelize.js";
 import { wireTypeorm } from "./wire-typeorm.js";
@@ -22,6 +24,7 @@ const WIRINGS: Readonly<
   sequelize: wireSequelize,
   "mikro-orm": wireMikroOrm,
   prisma: wirePrisma,
+  "postgres.js": wirePostgresJs,
   "pg.Pool": wirePool,
 };
 
@@ -31,12 +34,11 @@ const WIRINGS: Readonly<
  */
 export function wireClient(
   bench: Workbench,
-  what: { readonly orm: Orm; readonly named: string | undefined },
+  what: { readonly detection: Detection; readonly named: string | undefined },
 ): void {
-  const { orm, named } = what;
-  // Objection is given an instance of Knex.
-  const kind = orm === "none" ? "pg.Pool" : orm === "objection" ? "knex" : orm;
-  const title = orm === "none" ? "pool of pg" : `${TITLES[kind === "knex" ? kind : orm]} client`;
+  const { detection, named } = what;
+  const kind = kindOfClient(detection);
+  const title = kind === "pg.Pool" ? "pool of pg" : `${TITLES[kind as Orm | Driver]} client`;
   const all = bench.clients.filter((client) => client.kind === kind);
   const path = named?.replaceAll("\\", "/").replace(/^\.\//, "");
   const chosen = all.filter((client) =>
@@ -50,9 +52,9 @@ export function wireClient(
   }
   const [client, ...others] = chosen;
   if (client === undefined) {
-    bench.manual.push(...ormByHand(orm, `no place was found that constructs a ${title}`));
+    bench.manual.push(...clientByHand(detection, `no place was found that constructs a ${title}`));
   } else if (others.length > 0) {
-    for (const one of chosen) leaveOneOf(bench, one, { orm, count: chosen.length });
+    for (const one of chosen) leaveOneOf(bench, one, { detection, count: chosen.length });
   } else {
     WIRINGS[client.kind]?.(bench, client);
   }
@@ -61,13 +63,13 @@ export function wireClient(
 function leaveOneOf(
   bench: Workbench,
   client: ClientNode,
-  { orm, count }: { readonly orm: Orm; readonly count: number },
+  { detection, count }: { readonly detection: Detection; readonly count: number },
 ): void {
   bench.wired(client);
   bench.leave(
     client.file,
     client.node,
     `one of ${count}, and it is not plain which the application uses. Name its file with --client, or wire them all by hand`,
-    lineFor(orm),
+    lineFor(detection),
   );
 }

@@ -1,7 +1,7 @@
 import { propertyOf, stringOf, type Expression } from "../../adopt/schema-files/syntax.js";
 import type { ClientNode } from "./clients.js";
 import { environmentVariable, readPoolOptions, readValue } from "./pool-options.js";
-import { changeProperties, propertiesOf, valueIn } from "./properties.js";
+import { changeProperties, isShared, propertiesOf, valueIn } from "./properties.js";
 import type { Workbench } from "./workbench.js";
 
 const POSTGRES = new Set(["pg", "postgres", "postgresql"]);
@@ -21,7 +21,7 @@ export function wireKnex(bench: Workbench, client: ClientNode): void {
   }
   const options = file.names.valueOf(given);
   const editor = bench.editor(file);
-  if (options.type !== "ObjectExpression") {
+  if (options.type !== "ObjectExpression" || isShared(given, file)) {
     if (stringOf(options) !== undefined || environmentVariable(options, file) !== undefined) {
       bench.leave(file, node, "it is given an address alone", GUARDED);
       return;
@@ -29,7 +29,7 @@ export function wireKnex(bench: Workbench, client: ClientNode): void {
     // The same configuration may serve migrations, which go on connecting by it.
     bench.wrap(editor, node, ADAPTER);
     bench.notices.push(
-      `${file.path} makes Knex of a configuration that is written elsewhere. Its \`connection\` and \`pool\` are not used by it any more: say how many connections there may be in \`app\` of guardPg() in ${bench.entry}. With \`afterCreate\`, \`validate\` or \`searchPath\` it is refused with PW_CONFIG: put what they do into \`startup\` there.`,
+      `${file.path} makes Knex of a configuration that others may read too. Its \`connection\` and \`pool\` are not used by it any more: say how many connections there may be in \`app\` of guardPg() in ${bench.entry}. With \`afterCreate\`, \`validate\` or \`searchPath\` it is refused with PW_CONFIG: put what they do into \`startup\` there.`,
     );
     return;
   }

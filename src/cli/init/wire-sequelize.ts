@@ -6,7 +6,7 @@ import {
 } from "../../adopt/schema-files/syntax.js";
 import type { ClientNode } from "./clients.js";
 import { readAddress } from "./pool-options.js";
-import { changeProperties, propertiesOf, valueIn } from "./properties.js";
+import { changeProperties, isShared, propertiesOf, valueIn } from "./properties.js";
 import type { Workbench } from "./workbench.js";
 
 const ADAPTER = { name: "guardSequelize", file: "sequelize" };
@@ -31,6 +31,10 @@ export function wireSequelize(bench: Workbench, client: ClientNode): void {
   const isPlain = given.every(({ type }) => type !== ("SpreadElement" as string));
   if (!isPlain || last === undefined || (!hasOptions && given.length > 1)) {
     bench.leave(file, node, "its options are not written out in this file", GUARDED);
+    return;
+  }
+  if (hasOptions && isShared(last, file)) {
+    bench.leave(file, node, "its options are read elsewhere too, as for migrations", GUARDED);
     return;
   }
   const properties = hasOptions ? propertiesOf(options) : new Map<string, never>();
@@ -62,11 +66,7 @@ export function wireSequelize(bench: Workbench, client: ClientNode): void {
   if (hasOptions) {
     if (first) editor.replace({ start: placeOf(first).start, end }, url);
     else editor.wrap(last, `${url}, `, "");
-    if (last === options) {
-      changeProperties(editor, options, { remove: ADDRESS, put: { dialectModule: driver } });
-    } else {
-      editor.wrap(last, "{ ...", `, ${driver} }`);
-    }
+    changeProperties(editor, options, { remove: ADDRESS, put: { dialectModule: driver } });
   } else {
     editor.replace(last, `${url}, ${editor.styled(`{ dialect: "postgres", ${driver} }`)}`);
   }

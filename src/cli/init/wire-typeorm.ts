@@ -1,7 +1,7 @@
 import { stringOf, type Expression } from "../../adopt/schema-files/syntax.js";
 import type { ClientNode } from "./clients.js";
 import { readAddress } from "./pool-options.js";
-import { changeProperties, propertiesOf, valueIn } from "./properties.js";
+import { changeProperties, isShared, propertiesOf, valueIn } from "./properties.js";
 import type { Workbench } from "./workbench.js";
 
 const ADAPTER = { name: "guardTypeorm", file: "typeorm" };
@@ -19,6 +19,10 @@ export function wireTypeorm(bench: Workbench, client: ClientNode): void {
   const options = given && file.names.valueOf(given);
   if (options?.type !== "ObjectExpression" || others.length > 0 || origin.name !== "DataSource") {
     bench.leave(file, node, "its options are not written out in this file", GUARDED);
+    return;
+  }
+  if (isShared(given!, file)) {
+    bench.leave(file, node, "its options are read elsewhere too, as for migrations", GUARDED);
     return;
   }
   const properties = propertiesOf(options);

@@ -83,11 +83,11 @@ export class Workbench {
     return `${this.guard(editor)}.pool`;
   }
 
-  /** Hands what an expression gives to an adapter: `guardKnex(pw.postgres, …)`. */
-  wrap(editor: FileEditor, node: object, adapter: Adapter): void {
+  /** Hands an expression to an adapter: `guardKnex(pw.postgres, …)`; what stands behind it is `behind`. */
+  wrap(editor: FileEditor, node: object, { name, file }: Adapter, behind = ")"): void {
     const guard = this.guard(editor);
-    const called = editor.import(adapter.name, `partywall/adapters/${adapter.file}`);
-    editor.wrap(node, `${called}(${guard}, `, ")");
+    const called = editor.import(name, `partywall/adapters/${file}`);
+    editor.wrap(node, `${called}(${guard}, `, behind);
   }
 
   /** The address with the application's login, for a client that connects by itself. */

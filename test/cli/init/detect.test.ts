@@ -360,7 +360,7 @@ describe("what this version cannot guard is said, and nothing is written", () =>
   test.each([
     ["mysql2", "MySQL and MariaDB are not supported"],
     ["mongodb", "MongoDB is not supported"],
-    ["postgres", "postgres.js cannot be guarded"],
+    ["@vercel/postgres", "Neon's serverless driver cannot be guarded"],
     ["better-sqlite3", "SQLite is not supported"],
     ["@neondatabase/serverless", "Neon's serverless driver cannot be guarded"],
   ])("%s", async (driver, said) => {
@@ -373,5 +373,17 @@ describe("what this version cannot guard is said, and nothing is written", () =>
     expect(code).toBe(1);
     expect(stdout).toContain(said);
     expect(await folder.all()).toEqual(before);
+  });
+
+  test("postgres.js beneath Drizzle", async () => {
+    folder = await folderWith({
+      "package.json": manifest(["express", "drizzle-orm", "postgres"]),
+      "src/app.ts": EXPRESS,
+      "src/db.ts":
+        'import { drizzle } from "drizzle-orm/postgres-js";\nexport const db = drizzle(url);\n',
+    });
+    const { code, stdout } = await folder.init(["--apply"]);
+    expect(code).toBe(1);
+    expect(stdout).toContain("postgres.js cannot be guarded beneath an ORM");
   });
 });

@@ -15,7 +15,11 @@ async function edited(
   more: Files = { "src/app.ts": APP },
 ): Promise<string> {
   folder = await folderWith({
-    "package.json": manifest(["express@^5", "pg", ...packages]),
+    "package.json": manifest([
+      "express@^5",
+      ...packages,
+      ...(packages.includes("postgres") ? [] : ["pg"]),
+    ]),
     ...more,
     [path]: text,
   });
@@ -381,6 +385,11 @@ describe("what constructs a client of an ORM is handed to its adapter", () => {
     PW,
     adapter("guardMikroOrm", "mikro-orm"),
   ];
+  const POSTGRES_JS = [
+    'import postgres from "postgres";',
+    PW,
+    adapter("guardPostgresJs", "postgres-js"),
+  ];
   const URL = 'process.env["PARTYWALL_APP_URL"]!';
 
   test.each<
@@ -435,6 +444,34 @@ describe("what constructs a client of an ORM is handed to its adapter", () => {
         'import config from "../knexfile.js";',
         ...KNEX.slice(1),
         "export const db = guardKnex(pw.postgres, knex(config.production));",
+      ],
+    ],
+    [
+      "Knex of a constant that another file reads",
+      ["knex"],
+      [
+        KNEX[0]!,
+        'export const config = { client: "pg", connection: process.env.DATABASE_URL };',
+        "export const db = knex(config);",
+      ],
+      [
+        ...KNEX,
+        'export const config = { client: "pg", connection: process.env.DATABASE_URL };',
+        "export const db = guardKnex(pw.postgres, knex(config));",
+      ],
+    ],
+    [
+      "Knex of a constant of its own",
+      ["knex"],
+      [
+        KNEX[0]!,
+        'const config = { client: "pg", connection: process.env.DATABASE_URL };',
+        "export const db = knex(config);",
+      ],
+      [
+        ...KNEX,
+        'const config = { client: "pg" };',
+        "export const db = guardKnex(pw.postgres, knex(config));",
       ],
     ],
     [
@@ -565,6 +602,44 @@ describe("what constructs a client of an ORM is handed to its adapter", () => {
         "const adapter = new PrismaPg(pw.postgres.pool);",
         "export const db = guardPrisma(pw.postgres, new PrismaClient({ adapter }));",
       ],
+    ],
+    [
+      "postgres.js by its address",
+      ["postgres"],
+      [
+        'import postgres from "postgres";',
+        "const url = process.env.DATABASE_URL!;",
+        "export const sql = postgres(url);",
+      ],
+      [...POSTGRES_JS, "export const sql = guardPostgresJs(pw.postgres, postgres);"],
+    ],
+    [
+      "postgres.js by its address and options",
+      ["postgres"],
+      [
+        'import postgres from "postgres";',
+        "export const sql = postgres(process.env.DATABASE_URL!, {",
+        "  max: 5,",
+        "  ssl: true,",
+        "  transform: postgres.camel, // as the tables have it",
+        "});",
+      ],
+      [
+        ...POSTGRES_JS,
+        "export const sql = guardPostgresJs(pw.postgres, postgres, {",
+        "  max: 5,",
+        "  transform: postgres.camel, // as the tables have it",
+        "});",
+      ],
+    ],
+    [
+      "postgres.js by options alone",
+      ["postgres"],
+      [
+        'import postgres from "postgres";',
+        'export const sql = postgres({ host: "db", user: "shop", max: 5 });',
+      ],
+      [...POSTGRES_JS, "export const sql = guardPostgresJs(pw.postgres, postgres, { max: 5 });"],
     ],
     [
       "MikroORM of options from elsewhere",
@@ -901,6 +976,17 @@ describe("what is not safe is left to a person, with its place", () => {
       "guardTypeorm(pw.postgres, new DataSource(",
     ],
     [
+      "options of TypeORM that migrations read too",
+      ["typeorm"],
+      [
+        'import { DataSource } from "typeorm";',
+        'export const options = { type: "postgres" as const, url: process.env.DATABASE_URL! };',
+        "new DataSource(options);",
+      ],
+      3,
+      "guardTypeorm(pw.postgres, new DataSource(",
+    ],
+    [
       "TypeORM that changes the tables when it starts",
       ["typeorm"],
       [
@@ -945,6 +1031,20 @@ describe("what is not safe is left to a person, with its place", () => {
       "guardPrisma(pw.postgres, new PrismaClient(",
     ],
     [
+      "postgres.js with settings of the session",
+      ["postgres"],
+      ['import postgres from "postgres";', 'postgres({ connection: { TimeZone: "UTC" } });'],
+      2,
+      "guardPostgresJs(pw.postgres, postgres)",
+    ],
+    [
+      "postgres.js of an address from elsewhere",
+      ["postgres"],
+      ['import postgres from "postgres";', "postgres(settings.url);"],
+      2,
+      "guardPostgresJs(pw.postgres, postgres)",
+    ],
+    [
       "MikroORM that is awaited elsewhere",
       ["@mikro-orm/core"],
       [
@@ -960,7 +1060,8 @@ describe("what is not safe is left to a person, with its place", () => {
       "src/app.ts": ELSEWHERE,
       "src/db.ts": lines(...text),
     });
-    const { code, data } = await folder.init(["--apply", "--json", "--driver", "pg"]);
+    const driver = packages.includes("postgres") ? "postgres.js" : "pg";
+    const { code, data } = await folder.init(["--apply", "--json", "--driver", driver]);
     expect(code).toBe(0);
     expect(await folder.read("src/db.ts")).toBe(lines(...text));
     expect(await folder.read("src/app.ts")).toBe(ELSEWHERE);
