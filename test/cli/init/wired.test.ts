@@ -13,14 +13,22 @@ import { createProject, type Project } from "../project.js";
 import type { Files } from "./folder.js";
 
 const PACKAGES = [
+  "@mikro-orm/core",
+  "@mikro-orm/postgresql",
+  "@prisma/adapter-pg",
+  "@prisma/driver-adapter-utils",
   "@types/express",
   "@types/node",
   "@types/pg",
+  "drizzle-orm",
   "express",
   "knex",
   "kysely",
   "objection",
+  "postgres",
+  "sequelize",
   "tsx",
+  "typeorm",
 ];
 const MINUTE = 60_000;
 
@@ -86,6 +94,18 @@ app.listen(Number(process.env.PORT), '127.0.0.1', () => console.log('listening')
 });
 
 const APPLICATIONS: Readonly<Record<string, Files>> = {
+  "drizzle in TypeScript": inTypeScript(
+    ["drizzle-orm"],
+    `import { drizzle } from "drizzle-orm/node-postgres";
+import { pgTable, text } from "drizzle-orm/pg-core";
+
+const orders = pgTable("orders", { note: text().notNull() });
+const db = drizzle(process.env["DATABASE_URL"]!);
+
+export const list = () => db.select().from(orders).orderBy(orders.note);
+export const add = (note: string) => db.transaction((tx) => tx.insert(orders).values({ note }));
+`,
+  ),
   "kysely in TypeScript": inTypeScript(
     ["kysely"],
     `import { Kysely, PostgresDialect } from "kysely";
@@ -153,6 +173,73 @@ export const list = () => Order.query().select("note").orderBy("note");
 export const add = (note: string) => Order.transaction((trx) => Order.query(trx).insert({ note }).then(() => {}));
 `,
   ),
+  "typeorm in TypeScript": inTypeScript(
+    ["typeorm"],
+    `import { DataSource, EntitySchema } from "typeorm";
+
+const Order = new EntitySchema<{ id: number; note: string }>({
+  name: "Order",
+  tableName: "orders",
+  columns: { id: { type: Number, primary: true, generated: true }, note: { type: String } },
+});
+const source = new DataSource({
+  type: "postgres",
+  url: process.env["DATABASE_URL"]!,
+  entities: [Order],
+});
+await source.initialize();
+
+export const list = () => source.getRepository(Order).find({ order: { note: "asc" } });
+export const add = (note: string) =>
+  source.transaction((manager) => manager.save(Order, { note }));
+`,
+  ),
+  "sequelize in TypeScript": inTypeScript(
+    ["sequelize"],
+    `import { DataTypes, Sequelize } from "sequelize";
+
+const db = new Sequelize(process.env["DATABASE_URL"]!, { dialect: "postgres", logging: false });
+const Order = db.define(
+  "order",
+  { id: { type: DataTypes.INTEGER, primaryKey: true, autoIncrement: true }, note: DataTypes.TEXT },
+  { timestamps: false },
+);
+
+export const list = () => Order.findAll({ order: ["note"] });
+export const add = (note: string) =>
+  db.transaction((transaction) => Order.create({ note }, { transaction }));
+`,
+  ),
+  "mikro-orm in TypeScript": inTypeScript(
+    ["@mikro-orm/core", "@mikro-orm/postgresql"],
+    `import { defineEntity, MikroORM, p } from "@mikro-orm/postgresql";
+
+const Order = defineEntity({
+  name: "Order",
+  tableName: "orders",
+  properties: { id: p.integer().primary().autoincrement(), note: p.string() },
+});
+const orm = await MikroORM.init({ entities: [Order], clientUrl: process.env["DATABASE_URL"]! });
+
+export const list = () => orm.em.fork().find(Order, {}, { orderBy: { note: "asc" } });
+export const add = async (note: string) => {
+  const em = orm.em.fork();
+  em.create(Order, { note });
+  await em.flush();
+};
+`,
+  ),
+  "postgres.js in TypeScript": inTypeScript(
+    ["postgres"],
+    `import postgres from "postgres";
+
+const sql = postgres(process.env["DATABASE_URL"]!, { max: 2, ssl: false });
+
+export const list = () => sql\`select note from orders order by note\`;
+export const add = (note: string) =>
+  sql.begin((tx) => tx\`insert into orders (note) values (\${note})\`);
+`,
+  ),
   "knex in CommonJS": inCommonJs(
     ["knex"],
     [
@@ -173,6 +260,32 @@ const add = (note) => pool.query('insert into orders (note) values ($1)', [note]
   ),
 };
 
+// Its own generator is not run here; test/adapters/prisma runs what it makes.
+const PRISMA: Files = {
+  ...inTypeScript(
+    ["@prisma/client", "@prisma/adapter-pg"],
+    `import { PrismaPg } from "@prisma/adapter-pg";
+import { PrismaClient } from "./generated/prisma/client.js";
+
+const adapter = new PrismaPg({ connectionString: process.env["DATABASE_URL"]!, max: 2 });
+const prisma = new PrismaClient({ adapter });
+
+export const list = () => prisma.order.findMany();
+export const add = (note: string) => prisma.order.create({ data: { note } });
+`,
+  ),
+  "src/generated/prisma/client.ts": `import type { SqlDriverAdapterFactory } from "@prisma/driver-adapter-utils";
+
+export declare class PrismaClient {
+  constructor(options: { adapter: SqlDriverAdapterFactory });
+  readonly order: {
+    findMany(): Promise<{ note: string }[]>;
+    create(options: { data: { note: string } }): Promise<unknown>;
+  };
+}
+`,
+};
+
 describeEngine("postgres", "what init wires keeps tenants apart", () => {
   let project: Project;
   let database: TestDatabase;
@@ -185,6 +298,13 @@ describeEngine("postgres", "what init wires keeps tenants apart", () => {
     const env = { PARTYWALL_DATABASE_URL: database.url };
     const { code, output } = await runNode([bin, ...words.split(" ")], env, folderOf(name));
     expect(code, `partywall ${words}\n${output}`).toBe(0);
+  };
+
+  /** Type-checks an application; it must be sound. */
+  const compile = async (name: string): Promise<void> => {
+    const compiler = `${ROOT}node_modules/typescript/bin/tsc`;
+    const { code, output } = await runNode([compiler, "-p", folderOf(name)], {}, folderOf(name));
+    expect(code, output).toBe(0);
   };
 
   beforeAll(async () => {
@@ -238,15 +358,7 @@ describeEngine("postgres", "what init wires keeps tenants apart", () => {
   test.each(Object.keys(APPLICATIONS))(
     "%s",
     async (name) => {
-      if ("tsconfig.json" in APPLICATIONS[name]!) {
-        const compiler = `${ROOT}node_modules/typescript/bin/tsc`;
-        const { code, output } = await runNode(
-          [compiler, "-p", folderOf(name)],
-          {},
-          folderOf(name),
-        );
-        expect(code, output).toBe(0);
-      }
+      if ("tsconfig.json" in APPLICATIONS[name]!) await compile(name);
       await unguarded.query("delete from orders");
       const server = await serve(folderOf(name));
       const slugs = Array.from({ length: 20 }, (_, at) => (at % 2 === 0 ? "one" : "two"));
@@ -273,6 +385,23 @@ describeEngine("postgres", "what init wires keeps tenants apart", () => {
         { slug: "one", count: 10 },
         { slug: "two", count: 10 },
       ]);
+    },
+    MINUTE,
+  );
+
+  test(
+    "Prisma, whose client is generated, type-checks",
+    async () => {
+      const name = "prisma";
+      for (const [path, text] of Object.entries(PRISMA)) {
+        await mkdir(dirname(join(folderOf(name), path)), { recursive: true });
+        await writeFile(join(folderOf(name), path), text);
+      }
+      await partywall(name, "init --public --apply --force");
+      expect(await readFile(join(folderOf(name), "src", "db.ts"), "utf8")).toContain(
+        "guardPrisma(pw.postgres, new PrismaClient({ adapter }))",
+      );
+      await compile(name);
     },
     MINUTE,
   );
