@@ -217,6 +217,12 @@ describeEngine("postgres", "Knex over the guard's pool", () => {
     ]) {
       await expect(attempt()).rejects.toMatchObject({ code: "PW_NO_SCOPE" });
     }
+    let ran = false;
+    const begun = db.transaction(async () => {
+      ran = true;
+    });
+    await expect(begun).rejects.toMatchObject({ code: "PW_NO_SCOPE" });
+    expect(ran).toBe(false);
     const stream = orders().stream();
     await expect(once(stream, "data")).rejects.toMatchObject({ code: "PW_NO_SCOPE" });
     expect(await world.rows("orders", world.a)).toEqual(before);
