@@ -50,7 +50,7 @@ const ADAPTERS: Readonly<Partial<Record<Orm, string>>> = {
 };
 
 /** Whether an application asks postgres.js itself, without an ORM. */
-export const isPostgresJs = ({ orm, driver }: Detection): boolean =>
+const isPostgresJs = ({ orm, driver }: Detection): boolean =>
   orm.value === "none" && driver.value === "postgres.js";
 
 /** What constructs the clients of an application, among {@link ClientKind}. */

@@ -76,7 +76,7 @@ interface BoundModels {
 }
 
 /** The models on one Knex instance. */
-export const modelsOn = (db: Knex): BoundModels => ({
+const modelsOn = (db: Knex): BoundModels => ({
   authors: Author.bindKnex(db),
   books: Book.bindKnex(db),
   tags: Tag.bindKnex(db),
