@@ -25,6 +25,7 @@ const PACKAGES = [
   "knex",
   "kysely",
   "objection",
+  "postgres",
   "sequelize",
   "tsx",
   "typeorm",
@@ -226,6 +227,17 @@ export const add = async (note: string) => {
   em.create(Order, { note });
   await em.flush();
 };
+`,
+  ),
+  "postgres.js in TypeScript": inTypeScript(
+    ["postgres"],
+    `import postgres from "postgres";
+
+const sql = postgres(process.env["DATABASE_URL"]!, { max: 2, ssl: false });
+
+export const list = () => sql\`select note from orders order by note\`;
+export const add = (note: string) =>
+  sql.begin((tx) => tx\`insert into orders (note) values (\${note})\`);
 `,
   ),
   "knex in CommonJS": inCommonJs(
