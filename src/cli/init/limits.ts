@@ -32,7 +32,7 @@ const LINES: Readonly<Partial<Record<Orm, string>>> = {
     'guardTypeorm(pw.postgres, new DataSource({ type: "postgres", url: process.env.PARTYWALL_APP_URL, driver: pw.postgres.driver, … }))',
   sequelize:
     'guardSequelize(pw.postgres, new Sequelize(process.env.PARTYWALL_APP_URL, { dialect: "postgres", dialectModule: pw.postgres.driver }))',
-  "mikro-orm": "guardMikroOrm(pw.postgres, await MikroORM.init(options))",
+  "mikro-orm": "MikroORM.init(guardMikroOrm(pw.postgres, options))",
   prisma: `guardPrisma(pw.postgres, new PrismaClient({ adapter: new PrismaPg(${GUARDED}) }))`,
   none: `${GUARDED}.query(…)`,
 };

@@ -72,7 +72,7 @@ const rowOf = ({ id, name, rating }: InstanceType<Models["Author"]>): AuthorRow 
   rating: rating ?? null,
 });
 
-export function sessionOf(db: Database, models: Models, trx?: Client): OrmSession {
+function sessionOf(db: Database, models: Models, trx?: Client): OrmSession {
   const { Author, Book, Tag } = models;
   const options = trx === undefined ? {} : { client: trx };
   const from = (table: string) => (trx ?? db).from(table);

@@ -59,7 +59,7 @@ const rowOf = ({ id, name, rating }: InferEntity<typeof Author>): AuthorRow => (
 
 const BY_ID = { orderBy: { id: "asc" } } as const;
 
-export function sessionOf(em: EntityManager): OrmSession {
+function sessionOf(em: EntityManager): OrmSession {
   const authors = (options: { limit?: number; offset?: number } = {}) =>
     em.find(Author, {}, { ...BY_ID, ...options }).then((rows) => rows.map(rowOf));
   const nested = (strategy: "select-in" | "joined" | "balanced") => async () => {

@@ -653,7 +653,7 @@ describe("what constructs a client of an ORM is handed to its adapter", () => {
         MIKRO[0]!,
         'import config from "./mikro-orm.config.js";',
         ...MIKRO.slice(1),
-        "export const orm = guardMikroOrm(pw.postgres, await MikroORM.init(config));",
+        "export const orm = await MikroORM.init(guardMikroOrm(pw.postgres, config));",
       ],
     ],
     [
@@ -662,7 +662,7 @@ describe("what constructs a client of an ORM is handed to its adapter", () => {
       [MIKRO[0]!, "export const orm = new MikroORM({ entities: [Order] });"],
       [
         ...MIKRO,
-        "export const orm = guardMikroOrm(pw.postgres, new MikroORM({ entities: [Order] }));",
+        "export const orm = new MikroORM(guardMikroOrm(pw.postgres, { entities: [Order] }));",
       ],
     ],
   ])("%s", async (_title, packages, before, after) => {
@@ -1045,14 +1045,11 @@ describe("what is not safe is left to a person, with its place", () => {
       "guardPostgresJs(pw.postgres, postgres)",
     ],
     [
-      "MikroORM that is awaited elsewhere",
+      "MikroORM that looks for its options by itself",
       ["@mikro-orm/core"],
-      [
-        'import { MikroORM } from "@mikro-orm/core";',
-        "export const orm = MikroORM.init({ entities: [Order] });",
-      ],
+      ['import { MikroORM } from "@mikro-orm/core";', "export const orm = MikroORM.init();"],
       2,
-      "guardMikroOrm(pw.postgres, await MikroORM.init(options))",
+      "MikroORM.init(guardMikroOrm(pw.postgres, options))",
     ],
   ])("%s", async (_title, packages, text, line, after) => {
     folder = await folderWith({
@@ -1181,7 +1178,7 @@ describe("what is not safe is left to a person, with its place", () => {
     [
       ["hono", "@mikro-orm/core", "pg"],
       ["Hono is not supported by this version"],
-      "guardMikroOrm(pw.postgres, await MikroORM.init(options))",
+      "MikroORM.init(guardMikroOrm(pw.postgres, options))",
     ],
     [
       ["next", "@prisma/client", "@prisma/adapter-pg", "pg"],
