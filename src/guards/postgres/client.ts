@@ -193,7 +193,8 @@ export function guardedClientClass(
         keepContext(config);
         const result = (config as { _result?: { _types?: unknown } })._result;
         if (result !== undefined) result._types ??= this._types;
-        super.query(new SealedSubmittable(config, ticket, this, config instanceof pg.Query));
+        const isQuery = config instanceof pg.Query || config.readsSeveral === true;
+        super.query(new SealedSubmittable(config, ticket, this, isQuery));
         return config;
       }
       return this.#send(ticket, config, values, done);

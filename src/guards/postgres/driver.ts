@@ -4,9 +4,11 @@ import { PartywallError } from "../../errors.js";
 export interface PgConnection {
   readonly stream: {
     readonly writable: boolean;
-    write(bytes: Uint8Array): boolean;
+    write(bytes: Uint8Array, written?: () => void): boolean;
     cork?(): void;
     uncork?(): void;
+    pause?(): unknown;
+    resume?(): unknown;
     destroy(error?: Error): unknown;
   };
   parsedStatements: Record<string, string>;
@@ -20,6 +22,7 @@ export interface PgConnection {
   close(what: { readonly type: "S"; readonly name: string }): void;
   end(): void;
   on(event: string, listener: (...args: never[]) => void): unknown;
+  removeListener(event: string, listener: (...args: never[]) => void): unknown;
 }
 
 /** A server message, by the fields the guard reads. */
@@ -41,6 +44,8 @@ export type PgCallback = (error: Error | null | undefined, result?: unknown) => 
 export interface PgSubmittable {
   ticket?: unknown;
   readonly text?: unknown;
+  /** Whether it reads the results of several statements, as the driver's own Query does. */
+  readonly readsSeveral?: boolean;
   name?: string | undefined;
   callback?: PgCallback | undefined;
   submit(connection: PgConnection): Error | null | undefined | void;
@@ -96,6 +101,8 @@ export interface PgClient {
   connect(callback?: unknown): unknown;
   end(callback?: unknown): unknown;
   getStartupConf(): Record<string, string>;
+  /** The state of the transaction; null before the server has told one. */
+  getTransactionStatus(): "I" | "T" | "E" | null;
   _pulseQueryQueue(): void;
   _pulsePipelinedQueryQueue(): void;
   _handleReadyForQuery(message: PgMessage): void;
@@ -158,6 +165,7 @@ const CLIENT_METHODS = [
   "query",
   "connect",
   "getStartupConf",
+  "getTransactionStatus",
   "_pulseQueryQueue",
   "_pulsePipelinedQueryQueue",
   "_handleReadyForQuery",

@@ -33,6 +33,7 @@ import { routedClientClass } from "./routed-client.js";
 import { Servers, type PgLogin, type PgServer } from "./servers.js";
 import { Rollout, type GuardRollout } from "./rollout.js";
 import { proveWall } from "./self-test.js";
+import { Permits, PERMITS } from "./wire/permits.js";
 import { isTenantTicket, newestSecret, sealSecrets, TicketOffice, type Ticket } from "./ticket.js";
 
 /** How many connections a guard may have open. */
@@ -217,6 +218,7 @@ class GuardOfPostgres implements Guard {
   readonly Client: GuardedClientClass;
   readonly Pool: new (config?: unknown) => PgPool;
   readonly driver: object;
+  readonly [PERMITS]: Permits;
   #pool: PgPool | undefined;
   readonly #systems = new Map<string, PgPool>();
   readonly #keepers = new Map<string, PgPool>();
@@ -254,13 +256,15 @@ class GuardOfPostgres implements Guard {
         place.key === "" ? (this.pool as PlacePool) : this.#router.pool(place),
     });
     const routes = this.#routes();
+    const shared = () => this.pool as PlacePool;
     this.Pool = guardedPoolClass(PlacePool, this.#office, routes);
     this.Client = routedClientClass(Client, this.#office, {
       routes,
       budget: this.#budget,
       waitMs,
-      shared: () => this.pool as PlacePool,
+      shared,
     });
+    this[PERMITS] = new Permits({ pg, office: this.#office, routes, shared });
     this.driver = Object.create(pg, {
       Client: { value: this.Client, enumerable: true },
       Pool: { value: this.Pool, enumerable: true },

@@ -59,7 +59,7 @@ export class SealedSubmittable implements PgSubmittable {
   readonly #keeper: SealKeeper;
 
   /**
-   * @param isQuery whether it is the driver's own Query, which reads several results
+   * @param isQuery whether it is the driver's own Query, or reads several results as that does
    */
   constructor(inner: PgSubmittable, ticket: Ticket, keeper: SealKeeper, isQuery: boolean) {
     this.#inner = inner;

@@ -1,0 +1,394 @@
+import { randomInt } from "node:crypto";
+import { EventEmitter } from "node:events";
+import { PartywallError } from "../../../errors.js";
+import * as backend from "./backend.js";
+import { Exchange } from "./exchange.js";
+import {
+  asksForReplication,
+  cancelledBackend,
+  FrontendReader,
+  namesStatement,
+  textOfMessage,
+  withText,
+  type FrontendMessage,
+} from "./frontend.js";
+import { Loan } from "./loan.js";
+import type { Permit } from "./permits.js";
+
+/** The connection that a driver has reserved for its caller, over several statements. */
+export interface WireSession {
+  loan?: Loan | undefined;
+  /** Whether a statement of it is under way. */
+  isBusy?: boolean;
+}
+
+/** A statement on its way: under what permit it was issued, and for whom. */
+export interface Errand {
+  readonly permit: Permit;
+  /** Keeps its connection for the statements to come. */
+  readonly session?: WireSession | undefined;
+  /** Whether a transaction that it begins stays open. */
+  readonly mayBegin: boolean;
+  /** Whether the driver sends it by itself, and does not bear its failure. */
+  readonly isStartUp?: boolean;
+  /** Tells the caller an error that the protocol cannot carry; returns what marks it in the server's place. */
+  refuse(error: Error): string | undefined;
+}
+
+/** What the wire asks of the adapter of a driver. */
+export interface WireDesk {
+  /**
+   * Finds what a text was issued as. Throws where it was not issued.
+   * @param opener the errand that began the last transaction on this wire
+   */
+  redeem(
+    text: string,
+    opener: Errand | undefined,
+  ): { readonly text: string; readonly errand: Errand };
+}
+
+// What is true of every guarded connection.
+const PARAMETERS = {
+  client_encoding: "UTF8",
+  DateStyle: "ISO, MDY",
+  integer_datetimes: "on",
+  standard_conforming_strings: "on",
+};
+const COPY = new Set(["d", "c", "f"]);
+
+/** The sockets of one driver, by the backend that each pretends to be. */
+export class Wire {
+  readonly #sockets = new Map<number, WireSocket>();
+  readonly #desk: WireDesk;
+
+  constructor(desk: WireDesk) {
+    this.#desk = desk;
+  }
+
+  /** A socket that is connected. */
+  open(): WireSocket {
+    return new WireSocket(this.#desk, this.#sockets);
+  }
+}
+
+/**
+ * A socket of this process on which a driver speaks PostgreSQL's protocol. There is no server behind it: each statement
+ * goes out under the permit it was issued with, on a guarded connection borrowed for it, and a transaction keeps the one
+ * it began on. It is no stream, so that what it tells is told in the scope of the statement that it answers.
+ */
+export class WireSocket extends EventEmitter {
+  readyState: "open" | "closed" = "open";
+  readonly #desk: WireDesk;
+  readonly #peers: Map<number, WireSocket>;
+  readonly #reader = new FrontendReader();
+  readonly #pid = randomInt(1, 2 ** 31);
+  readonly #key = randomInt(1, 2 ** 31);
+  #waiting: FrontendMessage[] = [];
+  #isPumping = false;
+  #hasStarted = false;
+  // Up to the next Sync nothing is heard.
+  #isSkipping = false;
+  #current: Current | undefined;
+  // Of the transaction that is open.
+  #loan: Loan | undefined;
+  #opener: Errand | undefined;
+  // Whose reservation the driver's connection was last used for.
+  #session: WireSession | undefined;
+  // Of the transaction, as the driver was told it.
+  #status: "I" | "T" | "E" = "I";
+  // Why the driver could not be started.
+  #failure: Error | undefined;
+
+  constructor(desk: WireDesk, peers: Map<number, WireSocket>) {
+    super();
+    this.#desk = desk;
+    this.#peers = peers;
+  }
+
+  write(chunk: Uint8Array, written?: () => void): boolean {
+    for (const message of this.#reader.read(chunk)) {
+      const exchange = this.#current?.exchange;
+      const isTaken = exchange && (COPY.has(message.type) || !exchange.isComplete);
+      if (isTaken && COPY.has(message.type)) exchange.take(message, written);
+      else {
+        if (isTaken) exchange.take(message);
+        else this.#waiting.push(message);
+        if (written) process.nextTick(written);
+      }
+    }
+    this.#pump();
+    return true;
+  }
+
+  end(chunk?: Uint8Array): this {
+    if (chunk !== undefined) this.write(chunk);
+    return this.destroy();
+  }
+
+  destroy(): this {
+    if (this.readyState === "closed") return this;
+    this.readyState = "closed";
+    this.#peers.delete(this.#pid);
+    for (const loan of [this.#current?.loan, this.#loan, this.#session?.loan]) loan?.giveBack(true);
+    this.#current = undefined;
+    this.#waiting = [];
+    process.nextTick(() => this.emit("close"));
+    return this;
+  }
+
+  /** Holds back what a COPY reads. */
+  pause(): this {
+    this.#current?.loan?.client.connection.stream.pause?.();
+    return this;
+  }
+
+  resume(): this {
+    this.#current?.loan?.client.connection.stream.resume?.();
+    return this;
+  }
+
+  /** Cancels what runs, if the key is right. */
+  cancel(key: number): void {
+    const current = this.#current;
+    if (key !== this.#key || current === undefined) return;
+    current.isCancelled = true;
+    if (current.loan !== undefined) current.errand.permit.cancel(current.loan.client);
+  }
+
+  // Never at once: the driver is still inside the call that brings its messages.
+  #pump(): void {
+    if (this.#isPumping) return;
+    this.#isPumping = true;
+    process.nextTick(() => {
+      this.#isPumping = false;
+      while (this.#current === undefined && this.readyState === "open") {
+        const message = this.#waiting.shift();
+        if (message === undefined) return;
+        this.#hear(message);
+      }
+    });
+  }
+
+  #hear(message: FrontendMessage): void {
+    if (!this.#hasStarted) this.#start(message);
+    else if (message.type === "X") this.destroy();
+    else if (message.type === "S") {
+      this.#isSkipping = false;
+      this.#tell(backend.readyForQuery(this.#status));
+    } else if (!this.#isSkipping && (message.type === "P" || message.type === "Q")) {
+      this.#begin(message);
+    }
+    // The rest is the end of what was refused: a Flush, a Bind, data of a COPY.
+  }
+
+  #tell(bytes: Buffer): void {
+    if (this.readyState === "open") this.emit("data", bytes);
+  }
+
+  #start(message: FrontendMessage): void {
+    const cancelled = cancelledBackend(message);
+    if (cancelled !== undefined) {
+      const [pid, key] = cancelled;
+      this.#peers.get(pid)?.cancel(key);
+      this.destroy();
+    } else if (asksForReplication(message)) {
+      this.#tell(
+        backend.complaint("E", {
+          severity: "FATAL",
+          code: "0A000",
+          message: "Replication reads the changes of all tenants, so it is not given.",
+        }),
+      );
+      this.destroy();
+    } else {
+      this.#hasStarted = true;
+      this.#peers.set(this.#pid, this);
+      this.#tell(backend.welcome(this.#pid, this.#key, PARAMETERS));
+    }
+  }
+
+  #begin(message: FrontendMessage): void {
+    let errand: Errand;
+    let text: string;
+    try {
+      if (namesStatement(message)) throw namedStatement();
+      ({ errand, text } = this.#desk.redeem(textOfMessage(message), this.#opener));
+    } catch (error) {
+      this.#tell(refusal(error as Error, undefined));
+      if (message.type === "P") this.#isSkipping = true;
+      else this.#tell(backend.readyForQuery(this.#status));
+      return;
+    }
+    const exchange = new Exchange(text, message.type === "Q", {
+      replied: (bytes) => errand.permit.inScope(() => this.#tell(bytes)),
+      failed: (error) => this.#failed(current, error),
+      ended: () => this.#conclude(current),
+    });
+    const current: Current = { exchange, errand, since: Date.now() };
+    this.#current = current;
+    exchange.take(withText(message, text));
+    while (!exchange.isComplete && this.#waiting.length > 0) {
+      exchange.take(this.#waiting.shift() as FrontendMessage);
+    }
+    if (this.#failure !== undefined) this.#refuse(current, this.#failure);
+    else this.#send(current, errand.permit);
+  }
+
+  #send(current: Current, permit: Permit): void {
+    const kept = current.errand.session?.loan ?? this.#loan;
+    if (kept !== undefined) return this.#sendOn(current, kept, permit);
+    permit.lend((error, client, release) => {
+      if (client === undefined || release === undefined) {
+        return this.#failed(current, error ?? new Error("the pool gave no connection"), permit);
+      }
+      const loan = new Loan(client, release);
+      if (this.#current !== current || this.readyState === "closed") return loan.giveBack();
+      if (current.isCancelled === true) {
+        loan.giveBack();
+        return this.#refuse(current, cancelled());
+      }
+      current.isFresh = true;
+      this.#sendOn(current, loan, permit);
+    });
+  }
+
+  #sendOn(current: Current, loan: Loan, permit: Permit): void {
+    const { session } = current.errand;
+    if (session !== undefined) session.isBusy = true;
+    current.loan = loan;
+    current.wasOpen = loan.status !== "I";
+    loan.onNotice = (notice) => permit.inScope(() => this.#tell(backend.complaint("N", notice)));
+    permit.send(loan.client, current.exchange);
+  }
+
+  #failed(current: Current, error: Error, permit = current.errand.permit): void {
+    if (this.#current !== current) return;
+    permit.tell(error, (told) => {
+      const { exchange, since } = current;
+      const isRepeatable = exchange.isRepeatable && (current.isFresh === true || !current.loan);
+      const refused = { text: exchange.text, since };
+      let isQuiet = false;
+      let next: { readonly permit: Permit | undefined } | undefined;
+      const repeat = () => {
+        if (!isQuiet || next === undefined || this.#current !== current) return;
+        if (next.permit === undefined) this.#refuse(current, told);
+        else this.#send(current, next.permit);
+      };
+      const again = (found?: Permit) => {
+        next = { permit: found };
+        repeat();
+      };
+      if (!isRepeatable || !permit.displaced(told, refused, again)) {
+        return this.#refuse(current, told);
+      }
+      const { loan } = current;
+      exchange.leave();
+      current.loan = undefined;
+      const quiet = () => {
+        loan?.giveBack();
+        isQuiet = true;
+        repeat();
+      };
+      if (loan === undefined) quiet();
+      else loan.whenQuiet(quiet);
+    });
+  }
+
+  // Tells the driver, which may yet have to send what ends the exchange.
+  #refuse(current: Current, error: Error): void {
+    const { exchange, errand } = current;
+    errand.permit.inScope(() => {
+      if (errand.isStartUp === true) {
+        this.#failure = error;
+        this.#tell(backend.commandComplete("SELECT 0"));
+      } else this.#tell(refusal(error, errand));
+    });
+    exchange.whenComplete(() => {
+      if (current.loan === undefined) this.#conclude(current);
+      else current.loan.whenQuiet(() => this.#conclude(current));
+    });
+  }
+
+  #conclude(current: Current): void {
+    if (this.#current !== current) return;
+    const { exchange, errand, loan } = current;
+    this.#current = undefined;
+    exchange.leave();
+    // What was paused for a COPY must not stay so for the next borrower.
+    loan?.client.connection.stream.resume?.();
+    const wasLost =
+      loan?.isDead === true && (current.wasOpen === true || errand.session?.loan === loan);
+    if (loan !== undefined) this.#keep(current, loan);
+    errand.permit.inScope(() => this.#tell(backend.readyForQuery(this.#status)));
+    // What follows must not be sent outside the transaction that the caller believes to be in.
+    if (wasLost) this.destroy();
+    if (this.#failure !== undefined) this.#closeWhenIdle();
+    this.#pump();
+  }
+
+  // The connection stays with the transaction that is open on it, and with the session that it was borrowed for.
+  #keep(current: Current, loan: Loan): void {
+    const { errand, wasOpen } = current;
+    const isOpen = loan.status !== "I";
+    const mayStay = wasOpen === true || errand.mayBegin;
+    if (isOpen && wasOpen !== true) this.#opener = errand;
+    this.#status = isOpen && mayStay ? loan.status : "I";
+    this.#loan = undefined;
+    loan.onNotice = undefined;
+    if (errand.session !== undefined) {
+      this.#session = errand.session;
+      this.#session.isBusy = false;
+      this.#session.loan = loan.isDead ? undefined : loan;
+      if (!loan.isDead) return;
+    }
+    if (isOpen && mayStay) {
+      this.#loan = loan;
+      loan.onLost = () => {
+        if (this.#current === undefined) this.destroy();
+      };
+      return;
+    }
+    loan.onLost = undefined;
+    loan.giveBack(isOpen);
+  }
+
+  // The driver does not ask again what it asks at the start, so it has to connect again.
+  #closeWhenIdle(): void {
+    setTimeout(() => {
+      if (this.#current === undefined && this.#waiting.length === 0) this.destroy();
+    }, 0).unref();
+  }
+}
+
+interface Current {
+  readonly exchange: Exchange;
+  readonly errand: Errand;
+  /** When it was first sent, in milliseconds since 1970. */
+  readonly since: number;
+  loan?: Loan | undefined;
+  /** Whether the loan was made for it. */
+  isFresh?: boolean;
+  /** Whether a transaction was open on the loan before. */
+  wasOpen?: boolean;
+  isCancelled?: boolean;
+}
+
+/** An error as the server would tell it. */
+function refusal(error: Error, errand: Errand | undefined): Buffer {
+  const mark = errand?.refuse(error);
+  return backend.complaint("E", error, {
+    ...("severity" in error ? {} : { severity: "ERROR" }),
+    // What drivers call a connection that was lost.
+    ...("code" in error ? {} : { code: "CONNECTION_CLOSED" }),
+    ...(mark === undefined ? {} : { routine: mark }),
+  });
+}
+
+const cancelled = () =>
+  Object.assign(new Error("canceling statement due to user request"), { code: "57014" });
+
+const namedStatement = () =>
+  new PartywallError(
+    "PW_STATEMENT_REFUSED",
+    "The driver named a prepared statement, which tenant SQL could replace, so nothing was sent. Leave `prepare` as the adapter sets it.",
+  );
