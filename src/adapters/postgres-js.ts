@@ -1,7 +1,7 @@
 import { PartywallError } from "../errors.js";
 import type { PgModule, PostgresGuard } from "../guards/postgres/index.js";
 import { Permits, PERMITS, type Permit } from "../guards/postgres/wire/permits.js";
-import { Wire, type Errand, type WireSession } from "../guards/postgres/wire/socket.js";
+import { WireSocket, type Errand, type WireSession } from "../guards/postgres/wire/socket.js";
 import { Desk } from "./postgres-js/desk.js";
 import {
   inspectNative,
@@ -60,7 +60,6 @@ export function guardPostgresJs<Driver extends PgModule, Postgres extends Postgr
   }
   refuseOptions(options);
   const desk = new Desk(permits);
-  const wire = new Wire(desk);
   const native = postgres({
     ...options,
     host: "partywall",
@@ -70,7 +69,7 @@ export function guardPostgresJs<Driver extends PgModule, Postgres extends Postgr
     ssl: false,
     // A prepared statement has a name, and whoever is next on its connection could have replaced it.
     prepare: false,
-    socket: () => wire.open(),
+    socket: () => new WireSocket(desk),
   }) as NativeSql;
   inspectNative(native);
   return new Issuing(permits, desk, native.options.max === 1).guarded(
@@ -162,16 +161,20 @@ class Issuing {
     send: NativeQuery["handler"],
     session: WireSession | undefined,
   ): unknown {
+    // postgres.js would wait on its connection for an answer to what it does not send.
+    if (query.cancelled) return undefined;
     let permit: Permit;
     try {
       permit = this.#permits.issue(textOfQuery(query));
     } catch (error) {
       return query.reject(error);
     }
+    const isReserved = session !== undefined || query.options.onexecute !== undefined;
     const errand: Errand = {
       permit,
       session,
-      mayBegin: this.#isSingle || session !== undefined || query.options.onexecute !== undefined,
+      isReserved,
+      mayBegin: this.#isSingle || isReserved,
       refuse: (error) => {
         // Before postgres.js does, with what it makes of the server's answer.
         if (error instanceof PartywallError) query.reject(error);
@@ -179,6 +182,15 @@ class Issuing {
       },
     };
     markStatement(query, () => this.#desk.mark(errand));
+    const { canceller } = query;
+    query.canceller = (one) => {
+      errand.isCancelled = true;
+      if (one.state === null) canceller?.(one);
+      else errand.cancel?.();
+    };
+    // One statement at a time on a connection: where postgres.js sends ahead, it gives the answer to what is cancelled to
+    // whoever is next.
+    query.options.onexecute ??= () => false;
     return send(query);
   }
 }

@@ -43,7 +43,7 @@ export class Desk implements WireDesk {
     }
     if (opener !== undefined && CONTROL.test(text)) {
       const refuse = (error: Error) => this.#keep(error);
-      return { text, errand: { permit: opener.permit, mayBegin: true, refuse } };
+      return { text, errand: { permit: opener.permit, isReserved: true, mayBegin: true, refuse } };
     }
     throw new PartywallError(
       "PW_STATEMENT_REFUSED",
@@ -77,7 +77,7 @@ export class Desk implements WireDesk {
     } catch (error) {
       permit = refusing(error as Error);
     }
-    return { permit, mayBegin: false, isStartUp: true, refuse: () => undefined };
+    return { permit, isReserved: false, mayBegin: false, isStartUp: true, refuse: () => undefined };
   }
 }
 

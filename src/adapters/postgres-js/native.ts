@@ -5,7 +5,12 @@ export interface NativeQuery extends Promise<unknown> {
   /** Sends it; called when it is first awaited, or told to run. */
   handler: ((query: NativeQuery) => unknown) & { debug?: unknown };
   readonly strings: readonly string[];
-  readonly options: { readonly onexecute?: unknown };
+  /** `onexecute` is called when it is sent, and tells whether the connection may send another before the answer. */
+  readonly options: { onexecute?: unknown };
+  readonly cancelled: unknown;
+  canceller: ((query: NativeQuery) => unknown) | null;
+  /** What it was sent to; null before. */
+  readonly state: unknown;
   /** Set by the connection that sends it. */
   statement: NativeStatement | null;
   reject: (error: unknown) => void;
@@ -87,6 +92,8 @@ export function inspectNative(sql: NativeSql): void {
     isQuery(query) &&
     typeof query.handler === "function" &&
     typeof query.reject === "function" &&
+    typeof query.canceller === "function" &&
+    query.state === null &&
     query.statement === null &&
     query.strings[0] === "" &&
     typeof sql.options?.socket === "function";

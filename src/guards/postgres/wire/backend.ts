@@ -30,16 +30,13 @@ export const copyData = (chunk: Uint8Array) => withBody("d", Buffer.from(chunk))
 export const copyResponse = (direction: "in" | "out") =>
   withBody(direction === "in" ? "G" : "H", Buffer.alloc(3));
 
-/** What a server says to a driver that has just connected. */
-export function welcome(pid: number, key: number, parameters: Record<string, string>): Buffer {
+/** What a server says to a driver that has just connected. There is no backend that it could cancel by a key. */
+export function welcome(parameters: Readonly<Record<string, string>>): Buffer {
   const ok = withBody("R", Buffer.alloc(4));
   const statuses = Object.entries(parameters).map(([name, value]) =>
     withBody("S", Buffer.from(`${name}\0${value}\0`)),
   );
-  const backend = message("K", 8);
-  backend.writeUInt32BE(pid, 5);
-  backend.writeUInt32BE(key, 9);
-  return Buffer.concat([ok, ...statuses, backend, readyForQuery("I")]);
+  return Buffer.concat([ok, ...statuses, readyForQuery("I")]);
 }
 
 /** A row, each value as text or null. */

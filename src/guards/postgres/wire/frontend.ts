@@ -7,8 +7,6 @@ export interface FrontendMessage {
 
 const LENGTH = 4;
 const HEAD = 5;
-/** What stands where a StartupMessage has the protocol's version. */
-const CANCEL_REQUEST = 80877102;
 
 /**
  * Cuts what a driver writes into messages.
@@ -33,14 +31,6 @@ export class FrontendReader {
       this.#rest = this.#rest.subarray(end);
     }
   }
-}
-
-/** Which backend a CancelRequest names; undefined for any other message. */
-export function cancelledBackend({
-  bytes,
-}: FrontendMessage): [pid: number, key: number] | undefined {
-  if (bytes.length !== 16 || bytes.readUInt32BE(LENGTH) !== CANCEL_REQUEST) return undefined;
-  return [bytes.readUInt32BE(8), bytes.readUInt32BE(12)];
 }
 
 /** Whether a StartupMessage asks for the replication protocol. */

@@ -1,11 +1,9 @@
-import { randomInt } from "node:crypto";
 import { EventEmitter } from "node:events";
 import { PartywallError } from "../../../errors.js";
 import * as backend from "./backend.js";
 import { Exchange } from "./exchange.js";
 import {
   asksForReplication,
-  cancelledBackend,
   FrontendReader,
   namesStatement,
   textOfMessage,
@@ -27,10 +25,16 @@ export interface Errand {
   readonly permit: Permit;
   /** Keeps its connection for the statements to come. */
   readonly session?: WireSession | undefined;
+  /** Whether the driver keeps its connection for those who belong to the transaction that it begins. */
+  readonly isReserved: boolean;
   /** Whether a transaction that it begins stays open. */
   readonly mayBegin: boolean;
   /** Whether the driver sends it by itself, and does not bear its failure. */
   readonly isStartUp?: boolean;
+  /** Set by the caller who does not want it any more. */
+  isCancelled?: boolean;
+  /** Set while it is on its way: cancels it there. */
+  cancel?: (() => void) | undefined;
   /** Tells the caller an error that the protocol cannot carry; returns what marks it in the server's place. */
   refuse(error: Error): string | undefined;
 }
@@ -54,22 +58,11 @@ const PARAMETERS = {
   integer_datetimes: "on",
   standard_conforming_strings: "on",
 };
+// What ends a transaction, as the whole of a text.
+const ENDS =
+  /^\s*(?:commit|end|rollback|abort|prepare\s+transaction)\b(?!\s+(?:work\s+|transaction\s+)?to\b)/i;
+const ROLLS_BACK = /^\s*(?:rollback|abort)\b/i;
 const COPY = new Set(["d", "c", "f"]);
-
-/** The sockets of one driver, by the backend that each pretends to be. */
-export class Wire {
-  readonly #sockets = new Map<number, WireSocket>();
-  readonly #desk: WireDesk;
-
-  constructor(desk: WireDesk) {
-    this.#desk = desk;
-  }
-
-  /** A socket that is connected. */
-  open(): WireSocket {
-    return new WireSocket(this.#desk, this.#sockets);
-  }
-}
 
 /**
  * A socket of this process on which a driver speaks PostgreSQL's protocol. There is no server behind it: each statement
@@ -79,10 +72,7 @@ export class Wire {
 export class WireSocket extends EventEmitter {
   readyState: "open" | "closed" = "open";
   readonly #desk: WireDesk;
-  readonly #peers: Map<number, WireSocket>;
   readonly #reader = new FrontendReader();
-  readonly #pid = randomInt(1, 2 ** 31);
-  readonly #key = randomInt(1, 2 ** 31);
   #waiting: FrontendMessage[] = [];
   #isPumping = false;
   #hasStarted = false;
@@ -96,13 +86,14 @@ export class WireSocket extends EventEmitter {
   #session: WireSession | undefined;
   // Of the transaction, as the driver was told it.
   #status: "I" | "T" | "E" = "I";
+  // The transaction is gone with its connection, and its end was not asked for yet.
+  #isLost = false;
   // Why the driver could not be started.
   #failure: Error | undefined;
 
-  constructor(desk: WireDesk, peers: Map<number, WireSocket>) {
+  constructor(desk: WireDesk) {
     super();
     this.#desk = desk;
-    this.#peers = peers;
   }
 
   write(chunk: Uint8Array, written?: () => void): boolean {
@@ -128,7 +119,6 @@ export class WireSocket extends EventEmitter {
   destroy(): this {
     if (this.readyState === "closed") return this;
     this.readyState = "closed";
-    this.#peers.delete(this.#pid);
     for (const loan of [this.#current?.loan, this.#loan, this.#session?.loan]) loan?.giveBack(true);
     this.#current = undefined;
     this.#waiting = [];
@@ -145,14 +135,6 @@ export class WireSocket extends EventEmitter {
   resume(): this {
     this.#current?.loan?.client.connection.stream.resume?.();
     return this;
-  }
-
-  /** Cancels what runs, if the key is right. */
-  cancel(key: number): void {
-    const current = this.#current;
-    if (key !== this.#key || current === undefined) return;
-    current.isCancelled = true;
-    if (current.loan !== undefined) current.errand.permit.cancel(current.loan.client);
   }
 
   // Never at once: the driver is still inside the call that brings its messages.
@@ -186,25 +168,13 @@ export class WireSocket extends EventEmitter {
   }
 
   #start(message: FrontendMessage): void {
-    const cancelled = cancelledBackend(message);
-    if (cancelled !== undefined) {
-      const [pid, key] = cancelled;
-      this.#peers.get(pid)?.cancel(key);
+    if (asksForReplication(message)) {
+      this.#tell(refusal(replication(), undefined));
       this.destroy();
-    } else if (asksForReplication(message)) {
-      this.#tell(
-        backend.complaint("E", {
-          severity: "FATAL",
-          code: "0A000",
-          message: "Replication reads the changes of all tenants, so it is not given.",
-        }),
-      );
-      this.destroy();
-    } else {
-      this.#hasStarted = true;
-      this.#peers.set(this.#pid, this);
-      this.#tell(backend.welcome(this.#pid, this.#key, PARAMETERS));
+      return;
     }
+    this.#hasStarted = true;
+    this.#tell(backend.welcome(PARAMETERS));
   }
 
   #begin(message: FrontendMessage): void {
@@ -215,6 +185,10 @@ export class WireSocket extends EventEmitter {
       ({ errand, text } = this.#desk.redeem(textOfMessage(message), this.#opener));
     } catch (error) {
       this.#tell(refusal(error as Error, undefined));
+      // The driver does not end a transaction whose very end was refused.
+      this.#loan?.giveBack(true);
+      this.#loan = undefined;
+      this.#status = "I";
       if (message.type === "P") this.#isSkipping = true;
       else this.#tell(backend.readyForQuery(this.#status));
       return;
@@ -226,11 +200,16 @@ export class WireSocket extends EventEmitter {
     });
     const current: Current = { exchange, errand, since: Date.now() };
     this.#current = current;
+    errand.cancel = () => {
+      if (current.loan !== undefined) errand.permit.cancel(current.loan.client);
+    };
     exchange.take(withText(message, text));
     while (!exchange.isComplete && this.#waiting.length > 0) {
       exchange.take(this.#waiting.shift() as FrontendMessage);
     }
     if (this.#failure !== undefined) this.#refuse(current, this.#failure);
+    else if (this.#isLost) this.#refuseLost(current);
+    else if (errand.isCancelled === true) this.#refuse(current, cancelled());
     else this.#send(current, errand.permit);
   }
 
@@ -243,7 +222,7 @@ export class WireSocket extends EventEmitter {
       }
       const loan = new Loan(client, release);
       if (this.#current !== current || this.readyState === "closed") return loan.giveBack();
-      if (current.isCancelled === true) {
+      if (current.errand.isCancelled === true) {
         loan.giveBack();
         return this.#refuse(current, cancelled());
       }
@@ -309,19 +288,37 @@ export class WireSocket extends EventEmitter {
     });
   }
 
+  // Drivers do not bear the loss of a connection that they have reserved, so they are told that the transaction failed.
+  #refuseLost(current: Current): void {
+    const isEnd = ENDS.test(current.exchange.text);
+    if (isEnd) this.#isLost = false;
+    if (isEnd) this.#status = "I";
+    if (!isEnd || !ROLLS_BACK.test(current.exchange.text)) return this.#refuse(current, lost());
+    current.errand.permit.inScope(() => this.#tell(backend.commandComplete("ROLLBACK")));
+    current.exchange.whenComplete(() => this.#conclude(current));
+  }
+
+  #lose(): void {
+    this.#loan?.giveBack(true);
+    this.#loan = undefined;
+    if (this.#opener?.isReserved !== true) return void this.destroy();
+    this.#isLost = true;
+    this.#status = "E";
+  }
+
   #conclude(current: Current): void {
     if (this.#current !== current) return;
     const { exchange, errand, loan } = current;
     this.#current = undefined;
+    errand.cancel = undefined;
     exchange.leave();
     // What was paused for a COPY must not stay so for the next borrower.
     loan?.client.connection.stream.resume?.();
-    const wasLost =
-      loan?.isDead === true && (current.wasOpen === true || errand.session?.loan === loan);
+    const wasLost = loan?.isDead === true && current.wasOpen === true;
     if (loan !== undefined) this.#keep(current, loan);
-    errand.permit.inScope(() => this.#tell(backend.readyForQuery(this.#status)));
     // What follows must not be sent outside the transaction that the caller believes to be in.
-    if (wasLost) this.destroy();
+    if (wasLost) this.#lose();
+    errand.permit.inScope(() => this.#tell(backend.readyForQuery(this.#status)));
     if (this.#failure !== undefined) this.#closeWhenIdle();
     this.#pump();
   }
@@ -344,12 +341,13 @@ export class WireSocket extends EventEmitter {
     if (isOpen && mayStay) {
       this.#loan = loan;
       loan.onLost = () => {
-        if (this.#current === undefined) this.destroy();
+        if (this.#current === undefined) this.#lose();
       };
       return;
     }
     loan.onLost = undefined;
-    loan.giveBack(isOpen);
+    // What cancels may still be on its way, and must not hit whoever is next.
+    loan.giveBack(isOpen || errand.isCancelled);
   }
 
   // The driver does not ask again what it asks at the start, so it has to connect again.
@@ -370,7 +368,6 @@ interface Current {
   isFresh?: boolean;
   /** Whether a transaction was open on the loan before. */
   wasOpen?: boolean;
-  isCancelled?: boolean;
 }
 
 /** An error as the server would tell it. */
@@ -386,6 +383,17 @@ function refusal(error: Error, errand: Errand | undefined): Buffer {
 
 const cancelled = () =>
   Object.assign(new Error("canceling statement due to user request"), { code: "57014" });
+
+const lost = () =>
+  Object.assign(new Error("The connection was lost, and the transaction with it."), {
+    code: "CONNECTION_CLOSED",
+  });
+
+const replication = () =>
+  new PartywallError(
+    "PW_STATEMENT_REFUSED",
+    "The driver asked for replication, which tells the changes of all tenants, so nothing was sent.",
+  );
 
 const namedStatement = () =>
   new PartywallError(

@@ -1,0 +1,1 @@
+select note from orders order by id
