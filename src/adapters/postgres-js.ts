@@ -188,8 +188,8 @@ class Issuing {
       if (one.state === null) canceller?.(one);
       else errand.cancel?.();
     };
-    // One statement at a time on a connection: where postgres.js sends ahead, it gives the answer to what is cancelled to
-    // whoever is next.
+    // One statement at a time on a connection: what is sent ahead waits behind a slow one, and postgres.js mistakes whose
+    // answer it has where one of several is cancelled.
     query.options.onexecute ??= () => false;
     return send(query);
   }

@@ -73,7 +73,9 @@ select pid from pg_stat_activity where usename = ${site.roles.app} and wait_even
       expect(asleep).toMatchObject({
         code: expect.stringMatching(/^(57P01|PW_PLACEMENT_STALE)$/) as string,
       });
-      expect(others.slice(0, 6)).toEqual(Array(6).fill([{ note: `${mine}1` }]));
+      expect(others.slice(0, 6).flat()).toEqual(
+        Array.from({ length: 6 }, () => ({ note: `${mine}1` })),
+      );
       await standing();
     });
   }
@@ -134,6 +136,23 @@ select pid from pg_stat_activity where usename = ${site.roles.app} and wait_even
     });
     await other.close();
     await standing();
+  });
+
+  test("a slow statement holds up nobody else's while a connection is free", async () => {
+    const { sql } = site;
+    let isOver = false;
+    await Promise.all([1, 2, 3, 4].map(() => note("ada")));
+    const asleep = await site.inside("ada", () => [sql`select pg_sleep(20)`.execute()] as const);
+    const told = asleep[0].catch((error: { code: unknown }) => error.code);
+    void told.finally(() => (isOver = true));
+    const rows = await Promise.all(
+      Array.from({ length: 12 }, () =>
+        site.inside("bob", () => sql`select note from orders where id = 1`),
+      ),
+    );
+    expect([isOver, rows.flat().length]).toEqual([false, 12]);
+    asleep[0].cancel();
+    expect(await told).toBe("57014");
   });
 
   test("cancelling hits the statement that was meant, and no other tenant's", async () => {

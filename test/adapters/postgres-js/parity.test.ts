@@ -5,7 +5,7 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import { describeEngine } from "../../support/engine.js";
 import { buildSite, type Site } from "./site.js";
 
-type Use = (sql: postgres.Sql, postgresJs: typeof postgres) => PromiseLike<unknown> | unknown;
+type Use = (sql: postgres.Sql, postgresJs: typeof postgres) => unknown;
 
 const series = "select n, 'row ' || n as label from generate_series(1, 5) n";
 const text = "ünï‹code› 🐘 \\ ' \" $1 -- /* */";
@@ -108,7 +108,7 @@ const USES: Record<string, Use> = {
     return (await Readable.from(stream).toArray()).join("");
   },
   "text of a megabyte, both ways": (sql) =>
-    sql`select ${"é".repeat(500_000)}::text as t`.then(([row]) => [(row?.["t"] as string).length]),
+    sql`select ${"é".repeat(500_000)}::text as t`.then(([row]) => String(row?.["t"]).length),
   "ten thousand rows": (sql) =>
     sql`select n, n::text as t from generate_series(1, 10000) n`.then((rows) => [
       rows.length,
@@ -135,12 +135,10 @@ const USES: Record<string, Use> = {
     }),
   "an error's fields": (sql) =>
     sql`select * from pg_class where relnam = ${"x"}`.catch((error: postgres.PostgresError) => ({
-      ...error,
+      fields: Object.entries(error),
       query: error.query,
       isNative:
         error instanceof (sql as { PostgresError: typeof postgres.PostgresError }).PostgresError,
-      // One release of postgres.js and another put other lines there.
-      stack: undefined,
     })),
   "a value that cannot be serialised": async (sql) => [
     await sql`select ${
@@ -185,7 +183,7 @@ describeEngine("postgres", "postgres.js does through the guard what it does with
   });
   afterAll(() => site.close());
 
-  const told = async (fn: () => PromiseLike<unknown> | unknown) => {
+  const told = async (fn: () => unknown) => {
     try {
       return { value: await fn() };
     } catch (error) {

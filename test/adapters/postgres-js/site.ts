@@ -57,7 +57,7 @@ export async function buildSite(
     notices,
     /** Runs something as a tenant. */
     inside: <Result>(slug: string, fn: () => Result) =>
-      town.pw.run({ slug }, async () => (await fn()) as Awaited<Result>),
+      town.pw.run({ slug }, async () => await fn()),
     /** The notes of a tenant's orders as they really are, seen past the guard. */
     notes: async (slug: string) => (await town.rows(slug)).map((row) => row["note"]),
     /** How many of the application's backends have a transaction open, seen past the guard. */
