@@ -1,7 +1,8 @@
 import { PartywallError } from "../errors.js";
 import type { PgModule, PostgresGuard } from "../guards/postgres/index.js";
 import { Permits, PERMITS, type Permit } from "../guards/postgres/wire/permits.js";
-import { WireSocket, type Errand, type WireSession } from "../guards/postgres/wire/socket.js";
+import type { Errand, WireSession } from "../guards/postgres/wire/errand.js";
+import { WireSocket } from "../guards/postgres/wire/socket.js";
 import { Desk } from "./postgres-js/desk.js";
 import {
   inspectNative,

@@ -2,7 +2,7 @@ import { randomUUID } from "node:crypto";
 import { PartywallError } from "../../errors.js";
 import { ARRAY_TYPES } from "../../guards/postgres/chatter.js";
 import type { Permit, Permits } from "../../guards/postgres/wire/permits.js";
-import type { Errand, WireDesk } from "../../guards/postgres/wire/socket.js";
+import type { Errand, WireDesk } from "../../guards/postgres/wire/errand.js";
 import { anchor } from "../../scope/anchor.js";
 
 const MARK_LENGTH = `/*${randomUUID()}*/`.length;

@@ -79,6 +79,25 @@ describeEngine("postgres", "tenants on postgres.js are kept apart", () => {
     await expect(site.inside("ada", () => notes())).resolves.toEqual(own("ada"));
   });
 
+  test("a statement that postgres.js was talked into naming is refused before anything is sent", async () => {
+    const { sql } = site;
+    const options = sql.options as { prepare: boolean };
+    options.prepare = true;
+    try {
+      await site.inside("ada", async () => {
+        for (const use of [() => sql`select 1`, () => sql`select ${1}::int`]) {
+          await expect(use()).rejects.toMatchObject({
+            name: "PartywallError",
+            code: "PW_STATEMENT_REFUSED",
+          });
+        }
+      });
+    } finally {
+      options.prepare = false;
+    }
+    expect(await site.inside("ada", () => notes())).toEqual(own("ada"));
+  });
+
   for (const [strategy, mine, other] of PAIRS) {
     test(`cannot read another tenant's rows, whatever the statement says (${strategy})`, async () => {
       const { sql } = site;

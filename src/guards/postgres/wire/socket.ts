@@ -1,6 +1,6 @@
 import { EventEmitter } from "node:events";
-import { PartywallError } from "../../../errors.js";
 import * as backend from "./backend.js";
+import type { Errand, WireDesk, WireSession } from "./errand.js";
 import { Exchange } from "./exchange.js";
 import {
   asksForReplication,
@@ -12,44 +12,7 @@ import {
 } from "./frontend.js";
 import { Loan } from "./loan.js";
 import type { Permit } from "./permits.js";
-
-/** The connection that a driver has reserved for its caller, over several statements. */
-export interface WireSession {
-  loan?: Loan | undefined;
-  /** Whether a statement of it is under way. */
-  isBusy?: boolean;
-}
-
-/** A statement on its way: under what permit it was issued, and for whom. */
-export interface Errand {
-  readonly permit: Permit;
-  /** Keeps its connection for the statements to come. */
-  readonly session?: WireSession | undefined;
-  /** Whether the driver keeps its connection for those who belong to the transaction that it begins. */
-  readonly isReserved: boolean;
-  /** Whether a transaction that it begins stays open. */
-  readonly mayBegin: boolean;
-  /** Whether the driver sends it by itself, and does not bear its failure. */
-  readonly isStartUp?: boolean;
-  /** Set by the caller who does not want it any more. */
-  isCancelled?: boolean;
-  /** Set while it is on its way: cancels it there. */
-  cancel?: (() => void) | undefined;
-  /** Tells the caller an error that the protocol cannot carry; returns what marks it in the server's place. */
-  refuse(error: Error): string | undefined;
-}
-
-/** What the wire asks of the adapter of a driver. */
-export interface WireDesk {
-  /**
-   * Finds what a text was issued as. Throws where it was not issued.
-   * @param opener the errand that began the last transaction on this wire
-   */
-  redeem(
-    text: string,
-    opener: Errand | undefined,
-  ): { readonly text: string; readonly errand: Errand };
-}
+import { cancelled, lost, namedStatement, refusal, replication, unexpected } from "./refusal.js";
 
 // What is true of every guarded connection.
 const PARAMETERS = {
@@ -63,6 +26,8 @@ const ENDS =
   /^\s*(?:commit|end|rollback|abort|prepare\s+transaction)\b(?!\s+(?:work\s+|transaction\s+)?to\b)/i;
 const ROLLS_BACK = /^\s*(?:rollback|abort)\b/i;
 const COPY = new Set(["d", "c", "f"]);
+// What a driver may yet have sent when it hears that its statement failed.
+const PASSED_OVER = new Set(["H", ...COPY]);
 
 /**
  * A socket of this process on which a driver speaks PostgreSQL's protocol. There is no server behind it: each statement
@@ -157,10 +122,9 @@ export class WireSocket extends EventEmitter {
     else if (message.type === "S") {
       this.#isSkipping = false;
       this.#tell(backend.readyForQuery(this.#status));
-    } else if (!this.#isSkipping && (message.type === "P" || message.type === "Q")) {
-      this.#begin(message);
-    }
-    // The rest is the end of what was refused: a Flush, a Bind, data of a COPY.
+    } else if (this.#isSkipping || PASSED_OVER.has(message.type)) return;
+    else if (message.type === "P" || message.type === "Q") this.#begin(message);
+    else this.#refuseMessage(message, unexpected());
   }
 
   #tell(bytes: Buffer): void {
@@ -181,18 +145,11 @@ export class WireSocket extends EventEmitter {
     let errand: Errand;
     let text: string;
     try {
-      if (namesStatement(message)) throw namedStatement();
       ({ errand, text } = this.#desk.redeem(textOfMessage(message), this.#opener));
     } catch (error) {
-      this.#tell(refusal(error as Error, undefined));
-      // The driver does not end a transaction whose very end was refused.
-      this.#loan?.giveBack(true);
-      this.#loan = undefined;
-      this.#status = "I";
-      if (message.type === "P") this.#isSkipping = true;
-      else this.#tell(backend.readyForQuery(this.#status));
-      return;
+      return this.#refuseMessage(message, error as Error);
     }
+    if (namesStatement(message)) return this.#refuseMessage(message, namedStatement(), errand);
     const exchange = new Exchange(text, message.type === "Q", {
       replied: (bytes) => errand.permit.inScope(() => this.#tell(bytes)),
       failed: (error) => this.#failed(current, error),
@@ -211,6 +168,16 @@ export class WireSocket extends EventEmitter {
     else if (this.#isLost) this.#refuseLost(current);
     else if (errand.isCancelled === true) this.#refuse(current, cancelled());
     else this.#send(current, errand.permit);
+  }
+
+  #refuseMessage(message: FrontendMessage, error: Error, errand?: Errand): void {
+    this.#tell(refusal(error, errand));
+    // The driver does not end a transaction whose very end was refused.
+    this.#loan?.giveBack(true);
+    this.#loan = undefined;
+    this.#status = "I";
+    if (message.type === "Q") this.#tell(backend.readyForQuery(this.#status));
+    else this.#isSkipping = true;
   }
 
   #send(current: Current, permit: Permit): void {
@@ -369,34 +336,3 @@ interface Current {
   /** Whether a transaction was open on the loan before. */
   wasOpen?: boolean;
 }
-
-/** An error as the server would tell it. */
-function refusal(error: Error, errand: Errand | undefined): Buffer {
-  const mark = errand?.refuse(error);
-  return backend.complaint("E", error, {
-    ...("severity" in error ? {} : { severity: "ERROR" }),
-    // What drivers call a connection that was lost.
-    ...("code" in error ? {} : { code: "CONNECTION_CLOSED" }),
-    ...(mark === undefined ? {} : { routine: mark }),
-  });
-}
-
-const cancelled = () =>
-  Object.assign(new Error("canceling statement due to user request"), { code: "57014" });
-
-const lost = () =>
-  Object.assign(new Error("The connection was lost, and the transaction with it."), {
-    code: "CONNECTION_CLOSED",
-  });
-
-const replication = () =>
-  new PartywallError(
-    "PW_STATEMENT_REFUSED",
-    "The driver asked for replication, which tells the changes of all tenants, so nothing was sent.",
-  );
-
-const namedStatement = () =>
-  new PartywallError(
-    "PW_STATEMENT_REFUSED",
-    "The driver named a prepared statement, which tenant SQL could replace, so nothing was sent. Leave `prepare` as the adapter sets it.",
-  );
