@@ -39,7 +39,12 @@ describeEngine("postgres", "Drizzle on postgres.js", () => {
   const own = (slug: string) => [1, 2, 3].map((n) => ({ note: `${slug}${n}` }));
 
   test("is known to be wired over this guard", async () => {
-    await site.guard.assertWired((query) => db.execute(expression.raw(query)));
+    const prove = (client: typeof db) =>
+      site.guard.assertWired((query) => client.execute(expression.raw(query)));
+    await expect(prove(db)).resolves.toBeUndefined();
+    await expect(prove(drizzle({ client: site.native, schema }))).rejects.toMatchObject({
+      code: "PW_GUARD_BYPASSED",
+    });
   });
 
   test("outside any scope and in a central one nothing is read", async () => {
