@@ -93,7 +93,7 @@ export class Permits {
       },
       cancel: (client) => (client as PgClient & DeadlineKeeper).cancel(),
       tell: (error, done) =>
-        tellingMoves(this.#office, ticket, (told) => done(told ?? error))(error),
+        inScope(() => tellingMoves(this.#office, ticket, (told) => done(told ?? error))(error)),
       displaced: (error, refused, again) =>
         this.#routes.displaced(error, { ...refused, ticket }, (next, at) =>
           again(next && this.#of(next, inScope, at)),
