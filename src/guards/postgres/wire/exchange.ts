@@ -31,6 +31,8 @@ export class Exchange implements PgSubmittable {
   #isComplete = false;
   #hasReplied = false;
   #isBound = false;
+  // Rows that came in one piece are told in one.
+  #rows: Buffer[] = [];
   #connection: PgConnection | undefined;
   #whenComplete: (() => void) | undefined;
   readonly #listeners: readonly (readonly [event: string, listener: Listener])[] = [
@@ -114,9 +116,17 @@ export class Exchange implements PgSubmittable {
   }
 
   #reply(bytes: Buffer): void {
+    this.#flush();
     this.#hasReplied = true;
     this.#taken = [];
     this.#events.replied(bytes);
+  }
+
+  #flush(): void {
+    if (this.#rows.length === 0) return;
+    const rows = Buffer.concat(this.#rows);
+    this.#rows = [];
+    this.#events.replied(rows);
   }
 
   // What only a bound portal answers.
@@ -133,7 +143,10 @@ export class Exchange implements PgSubmittable {
 
   handleDataRow(message: PgMessage): void {
     const { fields } = message as { readonly fields?: readonly (string | null)[] };
-    this.#answer(backend.dataRow(fields ?? []));
+    if (!this.#isBound && !this.#isSimple) this.#reply(backend.bindComplete);
+    this.#isBound = true;
+    if (this.#rows.length === 0) queueMicrotask(() => this.#flush());
+    this.#rows.push(backend.dataRow(fields ?? []));
   }
 
   handlePortalSuspended(): void {
@@ -158,6 +171,7 @@ export class Exchange implements PgSubmittable {
   }
 
   handleError(error: Error): void {
+    this.#flush();
     this.#events.failed(error);
   }
 
