@@ -86,6 +86,8 @@ describeNode(24, "Lucid", () => {
       guardLucid(instance.guard, db);
       await keepsApart(db);
       await db.manager.close("pg");
+      // Lucid has heard that it ended.
+      expect(db.manager.get("pg")?.connection).toBeUndefined();
       await keepsApart(db);
       db.manager.patch("pg", connection({ pool: { min: 0, max: 1 } }));
       await keepsApart(db);
