@@ -37,7 +37,7 @@ with walled as (
   select s.polrelid, pg_catalog.regexp_match(s.qual, ${ROLLOUT_CONDITION}) as parts from standing s
   where s.qual ~ ${ROLLOUT_CONDITION} and s.written = ${writtenCondition("s.qual")}
 )
-select r.rolsuper or r.rolbypassrls as bypasses, r.rolcreaterole as makes_roles, r.rolreplication as replicates,
+select r.rolsuper or r.rolbypassrls as bypasses, session_user <> current_user as acts, r.rolcreaterole as makes_roles, r.rolreplication as replicates,
   exists (select from owners where pg_catalog.pg_has_role(r.oid, owner, 'usage')) as owns,
   exists (select from pg_catalog.pg_auth_members m where m.member = r.oid) as member,
   exists (select from walled where not forced) as unforced,
@@ -59,6 +59,7 @@ from pg_catalog.pg_roles r where r.rolname = current_user`;
 const FAULTS = {
   unwalled: "the function partywall.enter is missing; run applyWall()",
   bypasses: "the application's login is a superuser or has BYPASSRLS, so no policy applies to it",
+  acts: "the application's login acts under another role than it logged in as, and SQL can take that role off again",
   makes_roles: "the application's login has CREATEROLE, so it can make itself another role",
   replicates: "the application's login has REPLICATION, so it can read every change",
   owns: "the application's login owns a part of the wall, so it can take it down",

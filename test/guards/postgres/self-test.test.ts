@@ -231,6 +231,16 @@ describeEngine("postgres", "a proof that cannot be given", () => {
     ).rejects.toMatchObject({ code: "PW_GUARD_BYPASSED", message: /superuser/ });
   });
 
+  // Every right it has is the application's then, but not by what it logged in as.
+  test("a superuser that takes the application's role when it connects is refused", async () => {
+    await site.build({ tables: ["notes"] });
+    const disguised = new URL(site.database.url);
+    disguised.searchParams.set("options", `-c role=${site.roles.app}`);
+    await expect(
+      ready({ app: disguised.href, system: site.login(site.roles.system) }),
+    ).rejects.toMatchObject({ code: "PW_GUARD_BYPASSED", message: /another role/ });
+  });
+
   test("the system login as the application's is refused", async () => {
     await site.build({ tables: ["notes"] });
     const system = site.login(site.roles.system);
