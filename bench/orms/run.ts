@@ -1,0 +1,106 @@
+// What the guard costs each ORM: node --import tsx bench/orms/run.ts [--smoke] [--only=kysely,drizzle]
+import { availableParallelism, loadavg } from "node:os";
+import pg from "pg";
+import { buildPackage } from "../support/build.js";
+import { ratioTable } from "../support/ratios.js";
+import { startServer } from "../support/server.js";
+import { interleave, median, quantile, type Slice } from "../support/slices.js";
+import { OPERATIONS, startContender, WAYS, type Contender } from "./contender.js";
+import { buildLibrary } from "./library.js";
+import type { Orm } from "./orm.js";
+
+const smoke = process.argv.includes("--smoke");
+const only = process.argv
+  .find((one) => one.startsWith("--only="))
+  ?.slice(7)
+  .split(",");
+const size = smoke
+  ? { tenants: 5, authors: 10, books: 3 }
+  : { tenants: 200, authors: 50, books: 5 };
+const measure = smoke
+  ? { rounds: 2, sliceMs: 30, warmMs: 30 }
+  : { rounds: 15, sliceMs: 200, warmMs: 700 };
+const CONCURRENCY = [1, 16];
+const ORMS = [
+  "drizzle",
+  "kysely",
+  "knex",
+  "objection",
+  "typeorm",
+  "sequelize",
+  "mikro-orm",
+  "prisma",
+  "lucid",
+];
+
+/** The middle ratio to the first of all, as a cell of the table at the end. */
+function cell(slices: ReadonlyMap<string, readonly Slice[]>, way: string): string {
+  const [base = []] = slices.values();
+  const ratios = (slices.get(way) ?? []).map(
+    ({ perSecond }, round) => perSecond / (base[round]?.perSecond ?? Number.NaN),
+  );
+  const [low, middle, high] = [quantile(ratios, 0.25), median(ratios), quantile(ratios, 0.75)];
+  return `${middle?.toFixed(2)} (${low?.toFixed(2)} – ${high?.toFixed(2)})`;
+}
+
+const undo: (() => Promise<unknown>)[] = [];
+try {
+  const build = await buildPackage();
+  undo.unshift(build.remove);
+  const server = await startServer();
+  undo.unshift(server.stop);
+  const library = await buildLibrary(server.url, size);
+  undo.unshift(library.close);
+  const client = new pg.Client({ connectionString: server.url });
+  await client.connect();
+  const { rows } = await client.query("show server_version");
+  await client.end();
+  console.log(
+    `Each ORM over the guard, to itself over plain pg with the tenant in every query. ${size.tenants} tenants of ${size.authors} authors of ${size.books} books.\n` +
+      `Node.js ${process.version}, PostgreSQL ${rows[0].server_version}, ${availableParallelism()} processors, load ${loadavg()[0]?.toFixed(1)}.\n` +
+      `${measure.rounds} slices of ${measure.sliceMs} ms each, 16 connections each. Aim: 0.9 of the first line.${smoke ? " SMOKE: the numbers mean nothing." : ""}`,
+  );
+  const columns = OPERATIONS.flatMap((name) => CONCURRENCY.map((many) => `${name}, ${many}`));
+  const table = [`| | ${columns.join(" | ")} |`, `|---|${columns.map(() => "---|").join("")}`];
+  const files = ORMS.filter((name) => only?.includes(name) ?? true);
+  for (const file of files) {
+    const { orm } = (await import(`./${file}.ts`)) as { orm: Orm };
+    if (orm.node !== undefined && Number.parseInt(process.versions.node, 10) < orm.node) {
+      console.log(
+        `\n## ${orm.name}\nskipped: it needs Node.js ${orm.node}, this is ${process.version}.`,
+      );
+      continue;
+    }
+    console.log(`\n## ${orm.name}`);
+    const contenders: Contender[] = [];
+    try {
+      for (const way of WAYS) {
+        contenders.push(
+          await startContender({ orm: file, way, size, urls: library.urls, folder: build.folder }),
+        );
+      }
+      const cells = new Map<string, string[]>(WAYS.map((way) => [way, []]));
+      for (const operation of OPERATIONS) {
+        for (const concurrency of CONCURRENCY) {
+          const all = contenders.map(({ name, measure: take }) => ({
+            name,
+            slice: (milliseconds: number) => take({ operation, concurrency, milliseconds }),
+          }));
+          const slices = await interleave(all, measure);
+          console.log(`\n${operation}, concurrency ${concurrency}\n${ratioTable(slices)}`);
+          for (const way of WAYS) cells.get(way)?.push(cell(slices, way));
+        }
+      }
+      for (const way of WAYS.slice(1)) {
+        table.push(`| ${orm.name}, ${way} | ${cells.get(way)?.join(" | ")} |`);
+      }
+    } finally {
+      for (const contender of contenders) await contender.stop();
+    }
+  }
+  console.log(
+    `\nThroughput to the ORM by hand (middle half), load now ${loadavg()[0]?.toFixed(1)}\n\n${table.join("\n")}`,
+  );
+} finally {
+  for (const step of undo) await step();
+}
