@@ -2,10 +2,11 @@ import { PartywallError, partywallErrorOf } from "../errors.js";
 import type { PgModule } from "../guards/postgres/driver.js";
 import type { PostgresGuard } from "../guards/postgres/guard.js";
 import { isCacheOf } from "./drizzle/cache.js";
+import { isSqlOver } from "./postgres-js/guarded.js";
 
 export { tenantCache, type DrizzleCache, type DrizzleMutation } from "./drizzle/cache.js";
 
-/** What `drizzle()` of `drizzle-orm/node-postgres` returns, by the members that tell what it is wired over. */
+/** What `drizzle()` of `drizzle-orm/node-postgres` or `drizzle-orm/postgres-js` returns, by the members that tell what it is wired over. */
 export interface DrizzleDatabase {
   readonly $client: unknown;
   readonly _: { readonly session: object };
@@ -21,7 +22,12 @@ interface PreparedQuery {
   ) => Promise<unknown>;
 }
 
-type Run = (transaction: unknown) => Promise<unknown>;
+type Run = (transaction: Transaction) => Promise<unknown>;
+
+interface Transaction {
+  readonly session: Session;
+  transaction: (run: Run) => Promise<unknown>;
+}
 
 interface Session {
   readonly client: unknown;
@@ -36,14 +42,15 @@ interface LendingPool {
 }
 
 const HOOKED = new WeakSet<object>();
+const SESSIONS = new Set<unknown>(["NodePgSession", "PostgresJsSession"]);
 
 /**
  * Verifies that a Drizzle database is wired over this guard and returns it. Errors of the guard then reach the caller as
  * they are, not inside Drizzle's own, whose message holds the parameters; and a transaction that could not begin gives
  * its connection back. Call it where the database is made, before queries are prepared on it.
  *
- * Throws `PW_GUARD_BYPASSED` where the database, or a replica of it, has another client than the guard's pool or one of
- * its `Client`s, and `PW_CONFIG` where its cache is not one of {@link tenantCache} over the same guard, or Drizzle is of a
+ * Throws `PW_GUARD_BYPASSED` where the database, or a replica of it, has another client than the guard's pool, one of
+ * its `Client`s or a `sql` of `guardPostgresJs()`, and `PW_CONFIG` where its cache is not one of {@link tenantCache} over the same guard, or Drizzle is of a
  * version that is not known.
  *
  * @example
@@ -74,15 +81,17 @@ export function guardDrizzle<Database extends DrizzleDatabase>(
     HOOKED.add(session);
     unwrapErrors(session);
     if (session.client instanceof guard.Pool) returnConnections(session, session.client);
+    if (isSqlOver(guard, session.client)) unwrapInTransactions(session);
   }
   return db;
 }
 
-function assertClient({ Pool, Client }: Guard, client: unknown): void {
-  if (client instanceof Pool || client instanceof Client) return;
+function assertClient(guard: Guard, client: unknown): void {
+  if (client instanceof guard.Pool || client instanceof guard.Client) return;
+  if (isSqlOver(guard, client)) return;
   throw new PartywallError(
     "PW_GUARD_BYPASSED",
-    "This Drizzle database is not wired over the guard: its $client is neither a pool nor a Client of this guard's, so no tenant would be put on its statements. Make it with drizzle({ client: pw.postgres.pool }).",
+    "This Drizzle database is not wired over the guard: its $client is neither a pool nor a Client of this guard's, nor a sql of guardPostgresJs() over it, so no tenant would be put on its statements. Make it with drizzle({ client: pw.postgres.pool }).",
   );
 }
 
@@ -90,7 +99,7 @@ function sessionOf({ $client, _ }: DrizzleDatabase): Session {
   const session = _?.session as Session | undefined;
   if (
     session !== undefined &&
-    entityOf(session) === "NodePgSession" &&
+    SESSIONS.has(entityOf(session)) &&
     session.client === $client &&
     typeof session.cache === "object" &&
     typeof session.options === "object" &&
@@ -101,7 +110,7 @@ function sessionOf({ $client, _ }: DrizzleDatabase): Session {
   }
   throw new PartywallError(
     "PW_CONFIG",
-    "guardDrizzle() does not know this Drizzle: what drizzle-orm/node-postgres makes is not what it is in versions 0.44 and 0.45. Use one of these, or a version of Partywall that knows yours.",
+    "guardDrizzle() does not know this Drizzle: what drizzle-orm/node-postgres or drizzle-orm/postgres-js makes is not what it is in versions 0.44 and 0.45. Use one of these, or a version of Partywall that knows yours.",
   );
 }
 
@@ -157,4 +166,18 @@ function returnConnections(session: Session, pool: unknown): void {
       client.release();
     }
   };
+}
+
+// Over postgres.js each transaction has a session of its own.
+function unwrapInTransactions(session: Session): void {
+  const unwrapped =
+    (run: Run): Run =>
+    (transaction) => {
+      unwrapErrors(transaction.session);
+      const nest = transaction.transaction.bind(transaction);
+      transaction.transaction = (nested) => nest(unwrapped(nested));
+      return run(transaction);
+    };
+  const { transaction } = session;
+  session.transaction = (run, config) => transaction.call(session, unwrapped(run), config);
 }

@@ -4,6 +4,7 @@ import { Permits, PERMITS, type Permit } from "../guards/postgres/wire/permits.j
 import type { Errand, WireSession } from "../guards/postgres/wire/errand.js";
 import { WireSocket } from "../guards/postgres/wire/socket.js";
 import { Desk } from "./postgres-js/desk.js";
+import { noteGuard } from "./postgres-js/guarded.js";
 import {
   inspectNative,
   isQuery,
@@ -73,9 +74,9 @@ export function guardPostgresJs<Driver extends PgModule, Postgres extends Postgr
     socket: () => new WireSocket(desk),
   }) as NativeSql;
   inspectNative(native);
-  return new Issuing(permits, desk, native.options.max === 1).guarded(
-    native,
-  ) as ReturnType<Postgres>;
+  const sql = new Issuing(permits, desk, native.options.max === 1).guarded(native);
+  noteGuard(sql, guard);
+  return sql as ReturnType<Postgres>;
 }
 
 /** Issues what one `sql` is asked, and what those are that it hands on. */

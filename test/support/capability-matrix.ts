@@ -22,13 +22,12 @@ export function matrixOf(results: readonly ConformanceResult[]): Matrix {
     const mark = { passed: "✓", failed: "✗", skipped: "–" } as const;
     column.set(capability, { mark: mark[outcome], ...(reason && { reason }) });
   }
-  const whole = [...matrix].filter(([, column]) => KNOWN.every((one) => column.has(one)));
-  return new Map(whole.toSorted(([one], [other]) => one.localeCompare(other)));
+  return new Map([...matrix].filter(([, column]) => KNOWN.every((one) => column.has(one))));
 }
 
 /** The page of a matrix. */
 export function pageOf(matrix: Matrix): string {
-  const names = [...matrix.keys()];
+  const names = [...matrix.keys()].toSorted((one, other) => one.localeCompare(other));
   const rows = KNOWN.map(
     (one) =>
       `| ${[CAPABILITIES[one], ...names.map((name) => matrix.get(name)!.get(one)!.mark)].join(" | ")} |`,

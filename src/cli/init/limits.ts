@@ -14,7 +14,8 @@ const GUARDED = "pw.postgres.pool";
 const ONE_WIRE = "This version guards PostgreSQL 15 or later, through pg.";
 
 const OTHER_DRIVERS: Readonly<Record<Exclude<Driver, "pg">, string>> = {
-  "postgres.js": `postgres.js cannot be guarded beneath an ORM. ${ONE_WIRE} With Drizzle, drizzle-orm/node-postgres takes the place of drizzle-orm/postgres-js.`,
+  "postgres.js":
+    "init does not wire postgres.js beneath an ORM. With Drizzle: guardDrizzle(pw.postgres, drizzle({ client: guardPostgresJs(pw.postgres, postgres) })), of partywall/adapters/drizzle and partywall/adapters/postgres-js; or drizzle-orm/node-postgres over pw.postgres.pool, which costs less.",
   neon: `Neon's serverless driver cannot be guarded. ${ONE_WIRE} Neon takes connections of pg too.`,
   mysql2: `MySQL and MariaDB are not supported. ${ONE_WIRE}`,
   mongodb: `MongoDB is not supported. ${ONE_WIRE}`,

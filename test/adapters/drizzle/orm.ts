@@ -38,7 +38,7 @@ const bookTags = pgTable("book_tags", {
   tagId: integer("tag_id").notNull(),
 });
 
-const schema = {
+export const schema = {
   authors,
   books,
   tags,
@@ -65,7 +65,7 @@ const schema = {
   })),
 };
 
-type Db = Pick<
+export type Db = Pick<
   NodePgDatabase<typeof schema>,
   | "$count"
   | "$with"
@@ -79,7 +79,14 @@ type Db = Pick<
   | "with"
 >;
 
-function sessionOf(db: Db): OrmSession {
+// What each driver gives for a result: `pg` an object, postgres.js the rows themselves.
+const changed = ({ rowCount, count }: { rowCount?: number | null; count?: number }) =>
+  rowCount ?? count ?? 0;
+const rowsOf = (result: { rows?: Record<string, unknown>[] }) =>
+  result.rows ?? [...(result as Iterable<Record<string, unknown>>)];
+
+/** What an application does through Drizzle, over either driver. */
+export function sessionOf(db: Db): OrmSession {
   const list = () => db.select().from(authors).orderBy(asc(authors.id));
   const withTitles = (
     rows: readonly {
@@ -92,11 +99,10 @@ function sessionOf(db: Db): OrmSession {
     findAuthor: (wanted) => db.query.authors.findFirst({ where: eq(authors.id, wanted) }),
     authors: async () => list(),
     renameAuthor: async (wanted, name) =>
-      (await db.update(authors).set({ name }).where(eq(authors.id, wanted))).rowCount ?? 0,
-    removeAuthor: async (wanted) =>
-      (await db.delete(authors).where(eq(authors.id, wanted))).rowCount ?? 0,
+      changed(await db.update(authors).set({ name }).where(eq(authors.id, wanted))),
+    removeAuthor: async (wanted) => changed(await db.delete(authors).where(eq(authors.id, wanted))),
     createAuthors: async (values) => db.insert(authors).values([...values]),
-    rateAuthors: async (rating) => (await db.update(authors).set({ rating })).rowCount ?? 0,
+    rateAuthors: async (rating) => changed(await db.update(authors).set({ rating })),
     upsertAuthor: async ({ name, ...key }) =>
       db
         .insert(authors)
@@ -194,7 +200,7 @@ function sessionOf(db: Db): OrmSession {
     raw: async (query, values = []) => {
       const parts = query.split(/\$\d+/);
       const statement = sql(Object.assign(parts, { raw: parts }), ...values);
-      return (await db.execute(statement)).rows;
+      return rowsOf(await db.execute(statement));
     },
     authorsWhere: async (fragment) => list().where(sql`(${sql.raw(fragment)})`),
     renameAuthorToSql: async (wanted, expression) =>

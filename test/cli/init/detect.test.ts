@@ -384,6 +384,8 @@ describe("what this version cannot guard is said, and nothing is written", () =>
     });
     const { code, stdout } = await folder.init(["--apply"]);
     expect(code).toBe(1);
-    expect(stdout).toContain("postgres.js cannot be guarded beneath an ORM");
+    expect(stdout).toContain(
+      "guardDrizzle(pw.postgres, drizzle({ client: guardPostgresJs(pw.postgres, postgres) }))",
+    );
   });
 });
