@@ -80,8 +80,8 @@ export type Db = Pick<
 >;
 
 // What each driver gives for a result: `pg` an object, postgres.js the rows themselves.
-const changed = ({ rowCount, count }: { rowCount?: number | null; count?: number }) =>
-  rowCount ?? count ?? 0;
+const changed = ({ rowCount, count: of }: { rowCount?: number | null; count?: number }) =>
+  rowCount ?? of ?? 0;
 const rowsOf = (result: { rows?: Record<string, unknown>[] }) =>
   result.rows ?? [...(result as Iterable<Record<string, unknown>>)];
 
