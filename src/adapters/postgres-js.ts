@@ -139,10 +139,18 @@ class Issuing {
       const session: WireSession = {};
       const reserved = await reserve();
       const { release } = reserved;
-      reserved.release = () => {
-        session.loan?.giveBack(session.isBusy);
+      const giveBack = () => {
+        session.onIdle = undefined;
+        session.isReleased = true;
+        session.loan?.giveBack();
         session.loan = undefined;
         release?.();
+      };
+      reserved.release = () => {
+        // A statement may be refused, and its caller told, before the driver has sent the last of it: whoever is next
+        // would hear what is answered to that.
+        if (session.isBusy === true) session.onIdle = giveBack;
+        else giveBack();
       };
       return this.guarded(reserved, session);
     };

@@ -19,6 +19,9 @@ describeEngine("postgres", "postgres.js when things go wrong", () => {
       expect(await note(other)).toEqual([{ note: `${other}1` }]);
     }
   };
+  /** How many statements have taken the advisory lock of a mark. */
+  const begun = async (mark: number) =>
+    (await site.native`select from pg_locks where locktype = 'advisory' and objid = ${mark}`).count;
   const kill = (pid: unknown) => site.native`select pg_terminate_backend(${pid as number})`;
 
   for (const [strategy, mine] of PAIRS) {
@@ -162,9 +165,12 @@ select pid from pg_stat_activity where usename = ${site.roles.app} and wait_even
         const slug = n % 2 === 0 ? "ada" : "bob";
         await site.inside(slug, async () => {
           if (n % 3 === 0) {
-            const running = sql`select pg_sleep(20)`.execute();
+            const mark = 9000 + n;
+            const text = `select pg_advisory_xact_lock_shared(${mark}), pg_sleep(20)`;
+            const running = sql.unsafe(text).execute();
             const told = running.catch((error: { code: unknown }) => error.code);
-            await new Promise((resolve) => setTimeout(resolve, 20 * n));
+            // A server that has not begun on a statement passes over a request to cancel it.
+            await expect.poll(() => begun(mark), { timeout: 20_000 }).toBe(1);
             running.cancel();
             expect(await told).toBe("57014");
           } else

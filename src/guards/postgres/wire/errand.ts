@@ -4,8 +4,12 @@ import type { Permit } from "./permits.js";
 /** The connection that a driver has reserved for its caller, over several statements. */
 export interface WireSession {
   loan?: Loan | undefined;
-  /** Whether a statement of it is under way. */
+  /** Whether a statement of it is under way, up to the last that the driver and the server say of it. */
   isBusy?: boolean;
+  /** Whether its caller has given it back; nothing is kept for it any more. */
+  isReleased?: boolean;
+  /** Called once when it is no more busy. */
+  onIdle?: (() => void) | undefined;
 }
 
 /** A statement on its way: under what permit it was issued, and for whom. */

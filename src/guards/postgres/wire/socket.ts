@@ -157,6 +157,7 @@ export class WireSocket extends EventEmitter {
     });
     const current: Current = { exchange, errand, since: Date.now() };
     this.#current = current;
+    if (errand.session !== undefined) errand.session.isBusy = true;
     errand.cancel = () => {
       if (current.loan !== undefined) errand.permit.cancel(current.loan.client);
     };
@@ -199,8 +200,6 @@ export class WireSocket extends EventEmitter {
   }
 
   #sendOn(current: Current, loan: Loan, permit: Permit): void {
-    const { session } = current.errand;
-    if (session !== undefined) session.isBusy = true;
     current.loan = loan;
     current.wasOpen = loan.status !== "I";
     loan.onNotice = (notice) => permit.inScope(() => this.#tell(backend.complaint("N", notice)));
@@ -285,7 +284,10 @@ export class WireSocket extends EventEmitter {
     if (loan !== undefined) this.#keep(current, loan);
     // What follows must not be sent outside the transaction that the caller believes to be in.
     if (wasLost) this.#lose();
+    if (errand.session !== undefined) errand.session.isBusy = false;
     errand.permit.inScope(() => this.#tell(backend.readyForQuery(this.#status)));
+    // What the caller does on hearing that may have begun another.
+    if (errand.session?.isBusy === false) errand.session.onIdle?.();
     if (this.#failure !== undefined) this.#closeWhenIdle();
     this.#pump();
   }
@@ -299,9 +301,8 @@ export class WireSocket extends EventEmitter {
     this.#status = isOpen && mayStay ? loan.status : "I";
     this.#loan = undefined;
     loan.onNotice = undefined;
-    if (errand.session !== undefined) {
+    if (errand.session !== undefined && errand.session.isReleased !== true) {
       this.#session = errand.session;
-      this.#session.isBusy = false;
       this.#session.loan = loan.isDead ? undefined : loan;
       if (!loan.isDead) return;
     }
