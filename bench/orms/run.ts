@@ -2,10 +2,11 @@
 import { availableParallelism, loadavg } from "node:os";
 import pg from "pg";
 import { buildPackage } from "../support/build.js";
+import { startLatencyProxy } from "../support/latency-proxy.js";
 import { ratioTable } from "../support/ratios.js";
 import { startServer } from "../support/server.js";
 import { interleave, median, quantile, type Slice } from "../support/slices.js";
-import { OPERATIONS, startContender, WAYS, type Contender } from "./contender.js";
+import { OPERATIONS, startContender, WAYS, type Assignment, type Contender } from "./contender.js";
 import { buildLibrary } from "./library.js";
 import type { Orm } from "./orm.js";
 
@@ -19,8 +20,9 @@ const size = smoke
   : { tenants: 200, authors: 50, books: 5 };
 const measure = smoke
   ? { rounds: 2, sliceMs: 30, warmMs: 30 }
-  : { rounds: 15, sliceMs: 200, warmMs: 700 };
+  : { rounds: 15, sliceMs: 150, warmMs: 500 };
 const CONCURRENCY = [1, 16];
+const PROXY_MS = 1;
 const ORMS = [
   "drizzle",
   "kysely",
@@ -43,6 +45,29 @@ function cell(slices: ReadonlyMap<string, readonly Slice[]>, way: string): strin
   return `${middle?.toFixed(2)} (${low?.toFixed(2)} – ${high?.toFixed(2)})`;
 }
 
+/** Measures one ORM in all ways, prints it and returns its lines of the table at the end. */
+async function measureOrm(name: string, assignment: Omit<Assignment, "way">): Promise<string[]> {
+  const contenders: Contender[] = [];
+  try {
+    for (const way of WAYS) contenders.push(await startContender({ ...assignment, way }));
+    const cells = new Map<string, string[]>(WAYS.map((way) => [way, []]));
+    for (const operation of OPERATIONS) {
+      for (const concurrency of CONCURRENCY) {
+        const all = contenders.map(({ name: way, measure: take }) => ({
+          name: way,
+          slice: (milliseconds: number) => take({ operation, concurrency, milliseconds }),
+        }));
+        const slices = await interleave(all, measure);
+        console.log(`\n${operation}, concurrency ${concurrency}\n${ratioTable(slices)}`);
+        for (const way of WAYS) cells.get(way)?.push(cell(slices, way));
+      }
+    }
+    return WAYS.slice(1).map((way) => `| ${name}, ${way} | ${cells.get(way)?.join(" | ")} |`);
+  } finally {
+    for (const contender of contenders) await contender.stop();
+  }
+}
+
 const undo: (() => Promise<unknown>)[] = [];
 try {
   const build = await buildPackage();
@@ -60,10 +85,13 @@ try {
       `Node.js ${process.version}, PostgreSQL ${rows[0].server_version}, ${availableParallelism()} processors, load ${loadavg()[0]?.toFixed(1)}.\n` +
       `${measure.rounds} slices of ${measure.sliceMs} ms each, 16 connections each. Aim: 0.9 of the first line.${smoke ? " SMOKE: the numbers mean nothing." : ""}`,
   );
+  const proxy = await startLatencyProxy(server.url, PROXY_MS);
+  undo.unshift(proxy.stop);
+  const networks = { loopback: (url: string) => url, [`${PROXY_MS} ms away`]: proxy.through };
   const columns = OPERATIONS.flatMap((name) => CONCURRENCY.map((many) => `${name}, ${many}`));
-  const table = [`| | ${columns.join(" | ")} |`, `|---|${columns.map(() => "---|").join("")}`];
-  const files = ORMS.filter((name) => only?.includes(name) ?? true);
-  for (const file of files) {
+  const head = [`| | ${columns.join(" | ")} |`, `|---|${columns.map(() => "---|").join("")}`];
+  const tables = new Map(Object.keys(networks).map((network) => [network, [...head]]));
+  for (const file of ORMS.filter((name) => only?.includes(name) ?? true)) {
     const { orm } = (await import(`./${file}.ts`)) as { orm: Orm };
     if (orm.node !== undefined && Number.parseInt(process.versions.node, 10) < orm.node) {
       console.log(
@@ -71,36 +99,22 @@ try {
       );
       continue;
     }
-    console.log(`\n## ${orm.name}`);
-    const contenders: Contender[] = [];
-    try {
-      for (const way of WAYS) {
-        contenders.push(
-          await startContender({ orm: file, way, size, urls: library.urls, folder: build.folder }),
-        );
-      }
-      const cells = new Map<string, string[]>(WAYS.map((way) => [way, []]));
-      for (const operation of OPERATIONS) {
-        for (const concurrency of CONCURRENCY) {
-          const all = contenders.map(({ name, measure: take }) => ({
-            name,
-            slice: (milliseconds: number) => take({ operation, concurrency, milliseconds }),
-          }));
-          const slices = await interleave(all, measure);
-          console.log(`\n${operation}, concurrency ${concurrency}\n${ratioTable(slices)}`);
-          for (const way of WAYS) cells.get(way)?.push(cell(slices, way));
-        }
-      }
-      for (const way of WAYS.slice(1)) {
-        table.push(`| ${orm.name}, ${way} | ${cells.get(way)?.join(" | ")} |`);
-      }
-    } finally {
-      for (const contender of contenders) await contender.stop();
+    for (const [network, through] of Object.entries(networks)) {
+      console.log(`\n## ${orm.name}, ${network}`);
+      const urls = {
+        ...library.urls,
+        raw: through(library.urls.raw),
+        app: through(library.urls.app),
+      };
+      const lines = await measureOrm(orm.name, { orm: file, size, urls, folder: build.folder });
+      tables.get(network)?.push(...lines);
     }
   }
-  console.log(
-    `\nThroughput to the ORM by hand (middle half), load now ${loadavg()[0]?.toFixed(1)}\n\n${table.join("\n")}`,
-  );
+  for (const [network, lines] of tables) {
+    console.log(
+      `\nThroughput to the ORM by hand (middle half), ${network}, load now ${loadavg()[0]?.toFixed(1)}\n\n${lines.join("\n")}`,
+    );
+  }
 } finally {
   for (const step of undo) await step();
 }
