@@ -20,7 +20,7 @@ describeEngine("postgres", "postgres.js when things go wrong", () => {
     }
   };
   /** How many statements have taken the advisory lock of a mark. */
-  const begun = async (mark: number) =>
+  const taken = async (mark: number) =>
     (await site.native`select from pg_locks where locktype = 'advisory' and objid = ${mark}`).count;
   const kill = (pid: unknown) => site.native`select pg_terminate_backend(${pid as number})`;
 
@@ -170,7 +170,7 @@ select pid from pg_stat_activity where usename = ${site.roles.app} and wait_even
             const running = sql.unsafe(text).execute();
             const told = running.catch((error: { code: unknown }) => error.code);
             // A server that has not begun on a statement passes over a request to cancel it.
-            await expect.poll(() => begun(mark), { timeout: 20_000 }).toBe(1);
+            await expect.poll(() => taken(mark), { timeout: 20_000 }).toBe(1);
             running.cancel();
             expect(await told).toBe("57014");
           } else
