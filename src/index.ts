@@ -36,7 +36,7 @@ export type {
   ScopeEvent,
 } from "./scope/lifecycle.js";
 export type { CentralScope, Scope, SystemScope, TenantScope } from "./scope/scope.js";
-export type { SystemOptions } from "./scope/scopes.js";
+export type { RunOptions, SystemOptions } from "./scope/scopes.js";
 export type { SnapshotOptions } from "./scope/snapshot.js";
 export { registerScopeSource } from "./scope/register-source.js";
 export type { ScopeSource } from "./scope/source.js";

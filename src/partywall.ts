@@ -15,7 +15,7 @@ import { Keyring } from "./scope/keyring.js";
 import { Lifecycle, type LifecycleHandlers } from "./scope/lifecycle.js";
 import { assertRealm, claimRealm } from "./scope/realm.js";
 import { resumeSnapshot } from "./scope/resume.js";
-import { Scopes, type SystemOptions } from "./scope/scopes.js";
+import { Scopes, type RunOptions, type SystemOptions } from "./scope/scopes.js";
 import type { Scope } from "./scope/scope.js";
 import { takeSnapshot, type SnapshotOptions } from "./scope/snapshot.js";
 import type { ScopeSource } from "./scope/source.js";
@@ -96,11 +96,13 @@ export interface Partywall<
    * `fn` returns is awaited inside; a lazy query is started inside. Rejects with `PW_TENANT_UNKNOWN`,
    * `PW_TENANT_SUSPENDED`, `PW_TENANT_NOT_READY`, `PW_REGISTRY_UNAVAILABLE`, or `PW_SCOPE_SWITCH` inside another tenant's scope.
    */
-  run<T>(tenant: TenantKey, fn: () => T): Promise<Awaited<T>>;
+  run<T>(tenant: TenantKey, fn: () => T, options?: RunOptions): Promise<Awaited<T>>;
   /** The current tenant. Throws `TenantContextError` where there is none. */
   current(): Tenant<Fields>;
   /** The current tenant, or undefined. */
   tryCurrent(): Tenant<Fields> | undefined;
+  /** Who is acting in the current scope, as given to `run` or by a framework; undefined where nobody was named. */
+  principal(): unknown;
   /** The current scope, or undefined; for hosts that keep it, as a `ScopeSource`. */
   scope(): Scope | undefined;
   /** Runs `fn` where no tenant is current: shared tables only. Rejects with `PW_SCOPE_SWITCH` inside a tenant scope. */
@@ -224,12 +226,13 @@ export function createPartywall<
       { guards, provision: options.provision },
       () => scopes.assertMayOpen("tenants"),
     ),
-    run: (tenant, fn) => scopes.run(tenant, fn),
+    run: (tenant, fn, runOptions) => scopes.run(tenant, fn, runOptions),
     current: () => tenantOf(scopes.current()) as Tenant<Fields>,
     tryCurrent: () => {
       const scope = scopes.current();
       return scope?.kind === "tenant" ? (scope.tenant as Tenant<Fields>) : undefined;
     },
+    principal: () => scopes.current()?.principal,
     scope: () => scopes.current(),
     central: (fn) => scopes.central(fn),
     system: (system, fn) => scopes.system(system, fn),

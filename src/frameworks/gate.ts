@@ -28,6 +28,8 @@ interface Verdict<F> {
   readonly tenant: Tenant<F> | undefined;
   readonly identifiers: readonly Identifier[];
   readonly member: boolean;
+  /** Who acts in the tenant. */
+  readonly principal?: unknown;
   readonly refused?: PartywallError;
 }
 
@@ -78,7 +80,7 @@ export function gate<Req, Principal, F>(
       return inside();
     };
     try {
-      return { value: await host.run<T>({ id }, entering) };
+      return { value: await host.run<T>({ id }, entering, { principal: verdict.principal }) };
     } catch (error) {
       // run() looks the tenant up again: it may have been suspended or deleted since.
       if (entered || !isRefusal(error)) throw error;
@@ -98,7 +100,7 @@ export function gate<Req, Principal, F>(
 
 async function judge<Req, Principal, F>(
   host: TenancyHost<F>,
-  { authorize, principal }: TenancyOptions<Req, Principal, F>,
+  { authorize, principal, enterAs }: TenancyOptions<Req, Principal, F>,
   resolvers: Chain,
   request: ResolverRequest,
   req: Req,
@@ -120,7 +122,13 @@ async function judge<Req, Principal, F>(
   const member = authorize !== undefined && (await authorize(asked)) === true;
   const refused =
     authorize !== undefined && !member ? refusal("PW_TENANT_FORBIDDEN") : shut(tenant);
-  return { tenant, identifiers, member, ...(refused === undefined ? {} : { refused }) };
+  if (refused !== undefined) return { tenant, identifiers, member, refused };
+  return {
+    tenant,
+    identifiers,
+    member,
+    principal: enterAs === undefined ? actor : await enterAs(asked),
+  };
 }
 
 async function lookUp<F>(

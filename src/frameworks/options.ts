@@ -13,7 +13,11 @@ import type { Tenant } from "../scope/tenant.js";
  * ```
  */
 export interface TenancyHost<Fields = Readonly<Record<string, unknown>>> {
-  run<T>(key: { readonly id: string }, fn: () => T): Promise<Awaited<T>>;
+  run<T>(
+    key: { readonly id: string },
+    fn: () => T,
+    options?: { readonly principal?: unknown },
+  ): Promise<Awaited<T>>;
   central<T>(fn: () => T): Promise<Awaited<T>>;
   readonly tenants: {
     /** The tenant in whatever status except deleted, or `undefined`. */
@@ -64,6 +68,11 @@ export interface TenancyOptions<Req, Principal, Fields> {
   ) => boolean | PromiseLike<boolean>;
   /** Who is acting; awaited before the tenant is looked up. Needs `authorize`, which alone reads it. */
   readonly principal?: (req: Req) => Principal | PromiseLike<Principal>;
+  /**
+   * Who the principal is in the tenant, for example with the role there: what `pw.principal()` gives in the scope, which
+   * is the principal itself unless told. Awaited, once `authorize` has returned `true`. Needs `authorize`.
+   */
+  readonly enterAs?: (context: Authorization<Req, Principal, Fields>) => unknown;
   /** What each route is; default `"tenant"` for all. */
   readonly routes?: (req: Req) => RouteKind | PromiseLike<RouteKind>;
   /** Told of each refusal and its true reason before the answer is sent, for the log; awaited. */

@@ -5,6 +5,8 @@ interface ScopeBase {
   readonly realm: string;
   /** The scope this one was opened in. */
   readonly parent: Scope | undefined;
+  /** Who is acting, as given when a tenant's scope was opened; scopes opened inside inherit it. */
+  readonly principal?: unknown;
 }
 
 /** The asynchronous execution in which one tenant is current. */

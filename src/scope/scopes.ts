@@ -11,6 +11,12 @@ import { refusal, type Opening } from "./rules.js";
 import type { Scope } from "./scope.js";
 import type { ScopeSource } from "./source.js";
 
+/** How a tenant's scope is opened. */
+export interface RunOptions {
+  /** Who is acting: what `pw.principal()` gives inside; inherited from the scope around unless told. */
+  readonly principal?: unknown;
+}
+
 /** Why a system scope is opened, and by whom. */
 export interface SystemOptions {
   /** What for, in words an auditor understands; must not be blank. */
@@ -62,19 +68,23 @@ export class Scopes {
   }
 
   /** Looks the tenant up and runs `fn` in its scope; enters synchronously when the entry is cached. */
-  run<T>(key: TenantKey, fn: () => T): Promise<Awaited<T>> {
+  run<T>(key: TenantKey, fn: () => T, options?: RunOptions): Promise<Awaited<T>> {
     const entry = this.#directory.peek(key);
-    if (entry === undefined || this.#lifecycle.active) return this.#lookUpAndRun(key, fn);
+    if (entry === undefined || this.#lifecycle.active) return this.#lookUpAndRun(key, fn, options);
     try {
-      return this.enterTenant(entry, fn);
+      return this.enterTenant(entry, fn, options);
     } catch (error) {
       return Promise.reject(error);
     }
   }
 
-  async #lookUpAndRun<T>(key: TenantKey, fn: () => T): Promise<Awaited<T>> {
+  async #lookUpAndRun<T>(
+    key: TenantKey,
+    fn: () => T,
+    options: RunOptions | undefined,
+  ): Promise<Awaited<T>> {
     if (this.current()?.kind !== "tenant")
-      return this.enterTenant(await this.#directory.lookup(key), fn);
+      return this.enterTenant(await this.#directory.lookup(key), fn, options);
     // Refused before the lookup where the id tells, and alike for an unknown slug: a tenant must not find out by
     // its errors which other tenants exist.
     if (typeof key === "string") this.assertMayOpen("tenant", key);
@@ -84,18 +94,19 @@ export class Scopes {
         this.assertMayOpen("tenant");
       throw error;
     });
-    return this.enterTenant(entry, fn);
+    return this.enterTenant(entry, fn, options);
   }
 
   /** Runs `fn` in the scope of a tenant that was looked up. Throws when it may not be entered. */
-  enterTenant<T>(entry: TenantEntry, fn: () => T): Promise<Awaited<T>> {
+  enterTenant<T>(entry: TenantEntry, fn: () => T, options?: RunOptions): Promise<Awaited<T>> {
     this.assertMayOpen("tenant", entry.tenant.id);
     assertEnterable(entry);
     const parent = anchor.als.getStore();
     const own = nearest(parent, this.#realm);
+    const principal = options?.principal ?? own?.principal;
     // The same record again: the scope is kept, so that a loop that re-enters itself does not grow a chain.
     const scope =
-      own?.kind === "tenant" && own.tenant === entry.tenant
+      own?.kind === "tenant" && own.tenant === entry.tenant && own.principal === principal
         ? own
         : Object.freeze({
             kind: "tenant" as const,
@@ -103,6 +114,7 @@ export class Scopes {
             parent,
             tenant: entry.tenant,
             placement: entry.placement,
+            ...acting(principal),
           });
     return this.#open(scope, scope === own, fn);
   }
@@ -115,7 +127,12 @@ export class Scopes {
     const scope =
       own?.kind === "central"
         ? own
-        : Object.freeze({ kind: "central" as const, realm: this.#realm, parent });
+        : Object.freeze({
+            kind: "central" as const,
+            realm: this.#realm,
+            parent,
+            ...acting(own?.principal),
+          });
     return this.#open(scope, scope === own, fn);
   }
 
@@ -137,6 +154,7 @@ export class Scopes {
       kind: "system" as const,
       realm: this.#realm,
       parent: anchor.als.getStore(),
+      ...acting(nearest(anchor.als.getStore(), this.#realm)?.principal),
       reason,
       ...(server === undefined ? {} : { server }),
     });
@@ -165,6 +183,10 @@ export class Scopes {
       return anchor.als.run(captured, () => fn.apply(this, args));
     };
   }
+}
+
+function acting(principal: unknown): { readonly principal?: unknown } {
+  return principal === undefined ? {} : { principal };
 }
 
 function checkSystemOptions(options: SystemOptions): SystemOptions {

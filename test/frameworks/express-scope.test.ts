@@ -351,6 +351,30 @@ describe("express: the scope of a request", () => {
     expect((await ask(port, { headers })).body).toBe("PW_SCOPE_SWITCH");
   });
 
+  it("knows who is acting: the principal, or what enterAs makes of it", async () => {
+    for (const [enterAs, expected] of [
+      [undefined, { user: "ada" }],
+      [
+        async ({ tenant, principal }: { tenant: { slug: string }; principal: unknown }) => ({
+          ...(principal as object),
+          role: `owner of ${tenant.slug}`,
+        }),
+        { user: "ada", role: "owner of acme" },
+      ],
+    ] as const) {
+      // oxlint-disable-next-line no-await-in-loop -- a server each
+      const { port } = await application(
+        (app, pw) => app.use((_req, res) => void res.json(pw.principal())),
+        {
+          principal: async () => ({ user: "ada" }),
+          ...(enterAs === undefined ? {} : { enterAs }),
+        },
+      );
+      // oxlint-disable-next-line no-await-in-loop -- a server each
+      expect(JSON.parse((await ask(port, as("acme"))).body)).toEqual(expected);
+    }
+  });
+
   it("types principal, authorize and routes by the request that is named once", async () => {
     const pw = await threeTenants();
     const app = express().use(

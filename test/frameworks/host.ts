@@ -17,7 +17,7 @@ export async function threeTenants(): Promise<Partywall> {
 
 /** The instance, calling `left` with the tenant's id when one of its scopes has ended. */
 export function watched(pw: Partywall, left: (id: string) => void): TenancyHost {
-  return { ...pw, run: (key, fn) => pw.run(key, fn).finally(() => left(key.id)) };
+  return { ...pw, run: (key, fn, how) => pw.run(key, fn, how).finally(() => left(key.id)) };
 }
 
 /** The slug of the tenant current here, or the code of the error that there is none. */
