@@ -1,10 +1,10 @@
 import type { TestProject } from "vitest/node";
 import { pathToFileURL } from "node:url";
 import { startEmbeddedPostgres, type EmbeddedPostgres } from "./embedded-postgres.js";
-import { findPgBouncer } from "./pgbouncer-program.js";
+import { findProgram } from "./program.js";
 
 /** The database engines that suites ask for by name, see `engine.ts`. */
-export type EngineName = "postgres" | "pgbouncer";
+export type EngineName = "postgres" | "pgbouncer" | "redis";
 
 /** Where an engine is (a server's connection string, or the file: URL of a program that tests start), or why there is none. */
 export type Engine = { readonly url: string } | { readonly missing: string };
@@ -40,15 +40,23 @@ export default async function setup(project: TestProject): Promise<() => Promise
       postgres = { missing: (error as Error).message };
     }
   }
-  project.provide("engines", { postgres, pgbouncer: pgBouncer(postgres) });
+  project.provide("engines", {
+    postgres,
+    pgbouncer: pgBouncer(postgres),
+    redis: program("redis-server"),
+  });
   return async () => embedded?.stop();
 }
 
 // A pooler alone is nothing to test: it stands before the server.
 function pgBouncer(postgres: Engine): Engine {
   if ("missing" in postgres) return { missing: `no server to put it before: ${postgres.missing}` };
-  const program = findPgBouncer();
-  return program === undefined
-    ? { missing: "there is no pgbouncer on PATH or in /usr/sbin" }
-    : { url: pathToFileURL(program).href };
+  return program("pgbouncer");
+}
+
+function program(name: string): Engine {
+  const path = findProgram(name);
+  return path === undefined
+    ? { missing: `there is no ${name} on PATH or in /usr/sbin` }
+    : { url: pathToFileURL(path).href };
 }
