@@ -10,7 +10,7 @@ import {
 import { jsonArrayFrom } from "kysely/helpers/postgres";
 import type { OrmSession, OrmSubject } from "partywall/testing";
 
-interface Database {
+export interface Database {
   authors: { id: Generated<number>; name: string; rating: number | null };
   books: {
     id: Generated<number>;
@@ -28,7 +28,7 @@ type Db = Kysely<Database> | Transaction<Database>;
 
 const AUTHOR = ["id", "name", "rating"] as const;
 
-function sessionOf(db: Db): OrmSession {
+export function sessionOf(db: Db): OrmSession {
   const authors = () => db.selectFrom("authors").select(AUTHOR).orderBy("id");
   return {
     createAuthor: ({ name, rating }) =>

@@ -1,0 +1,4 @@
+import { conform } from "../conform.js";
+import { subject } from "./orm.js";
+
+conform(subject);
