@@ -195,8 +195,12 @@ class Issuing {
     const { canceller } = query;
     query.canceller = (one) => {
       errand.isCancelled = true;
-      if (one.state === null) canceller?.(one);
-      else errand.cancel?.();
+      if (one.state !== null) return errand.cancel?.();
+      canceller?.(one);
+      // Its caller was told. Where it waits for a connection to open, postgres.js would keep that connection waiting for
+      // ever; so it is sent, and refused on the way.
+      one.cancelled = null;
+      return undefined;
     };
     // One statement at a time on a connection: what is sent ahead waits behind a slow one, and postgres.js mistakes whose
     // answer it has where one of several is cancelled.

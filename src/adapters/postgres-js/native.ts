@@ -7,7 +7,7 @@ export interface NativeQuery extends Promise<unknown> {
   readonly strings: readonly string[];
   /** `onexecute` is called when it is sent, and tells whether the connection may send another before the answer. */
   readonly options: { onexecute?: unknown };
-  readonly cancelled: unknown;
+  cancelled: unknown;
   canceller: ((query: NativeQuery) => unknown) | null;
   /** What it was sent to; null before. */
   readonly state: unknown;

@@ -70,10 +70,10 @@ export class Exchange implements PgSubmittable {
     if (message.type === "S" || message.type === "Q") this.#isComplete = true;
     if (this.#connection !== undefined) this.#forward(this.#connection, message, written);
     else if (written !== undefined) process.nextTick(written);
-    if (this.#isComplete) {
-      const done = this.#whenComplete;
+    if (this.#isComplete && this.#whenComplete !== undefined) {
+      // Not at once: a driver that hears that it may send more while it still sends this loses what it sends.
+      process.nextTick(this.#whenComplete);
       this.#whenComplete = undefined;
-      done?.();
     }
   }
 

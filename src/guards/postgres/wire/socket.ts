@@ -25,6 +25,7 @@ const PARAMETERS = {
 const ENDS =
   /^\s*(?:commit|end|rollback|abort|prepare\s+transaction)\b(?!\s+(?:work\s+|transaction\s+)?to\b)/i;
 const ROLLS_BACK = /^\s*(?:rollback|abort)\b/i;
+const CANCEL_AGAIN_MS = 250;
 const COPY = new Set(["d", "c", "f"]);
 // What a driver may yet have sent when it hears that its statement failed.
 const PASSED_OVER = new Set(["H", ...COPY]);
@@ -158,9 +159,7 @@ export class WireSocket extends EventEmitter {
     const current: Current = { exchange, errand, since: Date.now() };
     this.#current = current;
     if (errand.session !== undefined) errand.session.isBusy = true;
-    errand.cancel = () => {
-      if (current.loan !== undefined) errand.permit.cancel(current.loan.client);
-    };
+    errand.cancel = () => this.#cancel(current);
     exchange.take(withText(message, text));
     while (!exchange.isComplete && this.#waiting.length > 0) {
       exchange.take(this.#waiting.shift() as FrontendMessage);
@@ -169,6 +168,13 @@ export class WireSocket extends EventEmitter {
     else if (this.#isLost) this.#refuseLost(current);
     else if (errand.isCancelled === true) this.#refuse(current, cancelled());
     else this.#send(current, errand.permit);
+  }
+
+  // A server that has not begun on a statement passes over the request, so it is made until the statement has ended.
+  #cancel(current: Current): void {
+    if (this.#current !== current) return;
+    if (current.loan !== undefined) current.errand.permit.cancel(current.loan.client);
+    setTimeout(() => this.#cancel(current), CANCEL_AGAIN_MS).unref();
   }
 
   #refuseMessage(message: FrontendMessage, error: Error, errand?: Errand): void {
