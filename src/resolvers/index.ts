@@ -1,7 +1,17 @@
+export { apiKey } from "./api-key.js";
+export type { ApiKeyOptions } from "./api-key.js";
 export { chain } from "./chain.js";
 export type { Chain } from "./chain.js";
+export { cookie } from "./cookie.js";
+export type { CookieOptions } from "./cookie.js";
 export { header } from "./header.js";
 export type { HeaderOptions } from "./header.js";
+export { path } from "./path.js";
+export type { PathOptions } from "./path.js";
+export { query } from "./query.js";
+export type { QueryOptions } from "./query.js";
 export type { Candidate, Identifier, Resolver, ResolverRequest } from "./resolver.js";
+export { session } from "./session.js";
+export type { SessionOptions } from "./session.js";
 export { subdomain } from "./subdomain.js";
 export type { SubdomainOptions } from "./subdomain.js";
