@@ -1,8 +1,9 @@
 import { gate } from "./gate.js";
 import { nodeRequest } from "./node-request.js";
 import type { NodeRequest } from "./node-request.js";
-import { bindToScope, closing } from "./node-scope.js";
-import type { Emitter, NodeResponse } from "./node-scope.js";
+import { passNode, warn, writeProblem } from "./node-entrance.js";
+import type { AnsweringResponse } from "./node-entrance.js";
+import type { Emitter } from "./node-scope.js";
 import type { TenancyHost, TenancyOptions } from "./options.js";
 import type { Problem } from "./problem.js";
 
@@ -13,13 +14,7 @@ export type { Problem } from "./problem.js";
 export interface ExpressRequest extends NodeRequest, Emitter {}
 
 /** The slice of Express' response that `tenancy` uses. */
-export interface ExpressResponse extends NodeResponse {
-  statusCode: number;
-  readonly headersSent: boolean;
-  setHeader(name: string, value: string): unknown;
-  vary(field: string): unknown;
-  end(body: string): unknown;
-}
+export interface ExpressResponse extends AnsweringResponse {}
 
 /** Options of {@link tenancy}. */
 export interface ExpressTenancyOptions<Req, Res, Principal, Fields> extends TenancyOptions<
@@ -74,45 +69,18 @@ export function tenancy<
   options: ExpressTenancyOptions<Req, Res, Principal, Fields>,
 ): (req: Req, res: Res, next: (error?: unknown) => void) => void {
   const entrance = gate(host, options, ["render", "onLateError"]);
-  const { render = renderProblem, onLateError = warn } = options;
-
-  return (req, res, next) => {
-    const life = closing(res);
-    // A cache that keys by address alone would hand one tenant's answer to the next.
-    for (const field of entrance.vary) res.vary(field);
-    const inside = () => {
-      if (life.closed) return undefined;
-      bindToScope(req, res);
-      next();
-      return life.done;
-    };
-    entrance
-      .pass(nodeRequest(req), req, inside)
-      .then(async (passage) => {
-        if ("problem" in passage && !life.closed && !res.headersSent)
-          await render(passage.problem, req, res);
-      })
-      .catch((error: unknown) => {
-        if (life.closed) onLateError(error, req);
-        else next(error);
-      });
-  };
-}
-
-function renderProblem(
-  { status, headers, body }: Problem,
-  _req: unknown,
-  res: ExpressResponse,
-): void {
-  res.statusCode = status;
-  for (const [name, value] of Object.entries(headers)) res.setHeader(name, value);
-  res.end(JSON.stringify(body));
-}
-
-function warn(error: unknown): void {
-  process.emitWarning(
-    error instanceof Error
-      ? error
-      : new Error("tenancy() failed after the response had closed", { cause: error }),
-  );
+  const { onLateError = warn } = options;
+  const render =
+    options.render ?? ((problem: Problem, _: Req, res: Res) => writeProblem(problem, res));
+  return (req, res, next) =>
+    passNode(entrance, {
+      request: nodeRequest(req),
+      req,
+      incoming: req,
+      outgoing: res,
+      inside: next,
+      refused: (problem) => render(problem, req, res),
+      failed: next,
+      late: (error) => onLateError(error, req),
+    });
 }
