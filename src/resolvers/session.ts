@@ -28,10 +28,7 @@ export interface SessionOptions {
  * console.log(await resolver.resolve(request)); // { by: 'id', value: 't1' }
  * ```
  */
-export function session<Req = unknown>(
-  read: (req: Req) => unknown,
-  options: SessionOptions = {},
-): Resolver {
+export function session(read: (req: never) => unknown, options: SessionOptions = {}): Resolver {
   if (typeof read !== "function")
     throw new PartywallError(
       "PW_CONFIG",
@@ -44,7 +41,7 @@ export function session<Req = unknown>(
     spoofable: false,
     vary: Object.freeze(["cookie"]),
     async resolve({ native }) {
-      const value = await read(native as Req);
+      const value = await read(native as never);
       if (value === undefined || value === null) return undefined;
       if (typeof value !== "string") throw malformed(name, "a text in the session");
       return { by, value };

@@ -6,10 +6,10 @@ import type { ExpressTenancyOptions, TenancyHost } from "partywall/frameworks/ex
 import { header, subdomain } from "partywall/resolvers";
 import { jwt } from "partywall/resolvers/jwt";
 import { describe, expect, it, vi } from "vitest";
-import { outcome } from "../resolvers/request.js";
-import { threeTenants, where } from "./host.js";
-import { ask, serve, shout } from "./http.js";
-import type { Answer } from "./http.js";
+import { outcome } from "../../resolvers/request.js";
+import { threeTenants, where } from "../instance.js";
+import { ask, serve, shout } from "../http.js";
+import type { Answer } from "../http.js";
 
 type Options = ExpressTenancyOptions<
   express.Request,

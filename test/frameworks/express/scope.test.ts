@@ -9,8 +9,8 @@ import { tenancy } from "partywall/frameworks/express";
 import type { ExpressTenancyOptions } from "partywall/frameworks/express";
 import { header } from "partywall/resolvers";
 import { describe, expect, it, onTestFinished } from "vitest";
-import { threeTenants, watched, where } from "./host.js";
-import { ask, dial, serve } from "./http.js";
+import { threeTenants, watched, where } from "../instance.js";
+import { ask, dial, serve } from "../http.js";
 
 const as = (tenant: string) => ({ headers: { "x-tenant": tenant } });
 
