@@ -21,6 +21,8 @@ export interface FastifyRequest {
 export interface FastifyReply {
   readonly raw: AnsweringResponse;
   code(status: number): unknown;
+  getHeader(name: never): number | string | string[] | undefined;
+  header(name: never, value: string): unknown;
   headers(values: { [name: string]: string }): unknown;
   send(payload: string): unknown;
 }
@@ -84,6 +86,11 @@ export function tenancy<
         req: request,
         incoming: request.raw,
         outgoing: reply.raw,
+        // What the reply holds takes the place of what was set on the response itself.
+        headers: {
+          getHeader: (name) => reply.getHeader(name as never),
+          setHeader: (name, value) => reply.header(name as never, value),
+        },
         inside: done,
         refused: (problem) => render(problem, request, reply),
         failed: (error) => done(error as Error),

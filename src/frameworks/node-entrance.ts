@@ -20,6 +20,8 @@ export interface NodePassage<Req> {
   readonly req: Req;
   readonly incoming: Emitter;
   readonly outgoing: AnsweringResponse;
+  /** Where the framework keeps the headers of the response, if not in `outgoing`. */
+  readonly headers?: Pick<AnsweringResponse, "getHeader" | "setHeader">;
   /** Goes on in the scope. */
   readonly inside: () => unknown;
   /** Answers a refused request. */
@@ -32,9 +34,9 @@ export interface NodePassage<Req> {
 
 /** Lets a request of Node.js pass a gate; its scope lasts until the response has closed. */
 export function passNode<Req>(entrance: Gate<Req>, passage: NodePassage<Req>): void {
-  const { incoming, outgoing } = passage;
+  const { incoming, outgoing, headers = outgoing } = passage;
   const life = closing(outgoing);
-  vary(outgoing, entrance.vary);
+  vary(headers, entrance.vary);
   const inside = () => {
     // A client that left while it was being admitted does not reach a handler.
     if (life.closed) return undefined;
@@ -55,7 +57,10 @@ export function passNode<Req>(entrance: Gate<Req>, passage: NodePassage<Req>): v
 }
 
 // A cache that keys by address alone would hand one tenant's answer to the next.
-function vary(response: AnsweringResponse, fields: readonly string[]): void {
+function vary(
+  response: Pick<AnsweringResponse, "getHeader" | "setHeader">,
+  fields: readonly string[],
+): void {
   if (fields.length === 0) return;
   const present = String(response.getHeader("vary") ?? "")
     .split(",")

@@ -36,7 +36,7 @@ export interface NodeTenancyOptions<Req, Res, Principal, Fields> extends Tenancy
 }
 
 /**
- * Puts a request listener of `node:http`, `node:https` or `node:http2` behind a tenant: finds the request's tenant, asks
+ * Puts a request listener of `node:http` or `node:https` behind a tenant: finds the request's tenant, asks
  * `authorize`, and runs the listener in the tenant's scope until the response has closed.
  *
  * A refused request is answered and goes no further, in the same way as with every other framework. Throws `PW_CONFIG` at

@@ -1,13 +1,13 @@
 import type { ResolverRequest } from "partywall/resolvers";
 
-/** A request with the given host and headers. */
+/** A request with the given host, address and headers. */
 export function request(
-  parts: { host?: string; headers?: ConstructorParameters<typeof Headers>[0] } = {},
+  parts: { host?: string; url?: string; headers?: ConstructorParameters<typeof Headers>[0] } = {},
 ): ResolverRequest {
   return {
     method: "GET",
     host: parts.host,
-    url: "/",
+    url: parts.url ?? "/",
     headers: new Headers(parts.headers),
     native: undefined,
   };
