@@ -131,14 +131,18 @@ async function judge<Req, Principal, F>(
   };
 }
 
+const KEYS = {
+  id: (id: string) => ({ id }),
+  slug: (slug: string) => ({ slug }),
+  domain: (domain: string) => ({ domain }),
+};
+
 async function lookUp<F>(
   host: TenancyHost<F>,
   identifiers: readonly Identifier[],
 ): Promise<Tenant<F>> {
   const found = await Promise.all(
-    identifiers.map(({ by, value }) =>
-      host.tenants.find(by === "id" ? { id: value } : { slug: value }),
-    ),
+    identifiers.map(({ by, value }) => host.tenants.find(KEYS[by](value))),
   );
   const [tenant] = found;
   if (found.some((other) => other?.id !== tenant?.id)) throw refusal("PW_TENANT_AMBIGUOUS");

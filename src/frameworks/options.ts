@@ -22,7 +22,7 @@ export interface TenancyHost<Fields = Readonly<Record<string, unknown>>> {
   readonly tenants: {
     /** The tenant in whatever status except deleted, or `undefined`. */
     find(
-      key: { readonly id: string } | { readonly slug: string },
+      key: { readonly id: string } | { readonly slug: string } | { readonly domain: string },
     ): PromiseLike<Tenant<Fields> | undefined>;
   };
 }

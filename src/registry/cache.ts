@@ -37,7 +37,7 @@ interface Flight {
 const MOST_DROPPED = 1000;
 
 /**
- * Entries by id and slug, with single flight and negative entries. A lookup that was under way when its tenant was
+ * Entries by id, slug and domain, with single flight and negative entries. A lookup that was under way when its tenant was
  * invalidated is not kept and not joined by later callers. When full, entries not used since the last round go
  * first (second chance).
  */
@@ -47,6 +47,7 @@ export class TenantCache {
   readonly #max: number;
   readonly #byId = new Map<string, Node>();
   readonly #idOfSlug = new Map<string, string>();
+  readonly #idOfDomain = new Map<string, string>();
   readonly #absent = new Map<string, number>();
   readonly #joinable = new Map<string, Flight>();
   readonly #flights = new Set<Flight>();
@@ -77,11 +78,15 @@ export class TenantCache {
     return node.entry;
   }
 
-  #idOf(key: Partial<Record<"id" | "slug", unknown>> | null): string | undefined {
+  #idOf(key: Partial<Record<"id" | "slug" | "domain", unknown>> | null): string | undefined {
     if (key === null || typeof key !== "object") return undefined;
-    const { id, slug } = key;
-    if (typeof id === "string") return slug === undefined ? id : undefined;
-    return typeof slug === "string" && id === undefined ? this.#idOfSlug.get(slug) : undefined;
+    const { id, slug, domain } = key;
+    if (typeof id === "string") return slug === undefined && domain === undefined ? id : undefined;
+    if (id !== undefined) return undefined;
+    if (typeof slug === "string")
+      return domain === undefined ? this.#idOfSlug.get(slug) : undefined;
+    const isDomain = typeof domain === "string" && slug === undefined;
+    return isDomain ? this.#idOfDomain.get(domain) : undefined;
   }
 
   /** The cached entry or absence, else what `load` finds; callers at the same time share one load. */
@@ -99,7 +104,7 @@ export class TenantCache {
     return this.#start(nameOf(key), load).promise;
   }
 
-  /** Forgets one tenant, and every absence, since the tenant may have got another slug. */
+  /** Forgets one tenant, and every absence, since the tenant may have got another slug or domain. */
   invalidate(id: string): void {
     this.#remove(id);
     this.#absent.clear();
@@ -107,9 +112,9 @@ export class TenantCache {
       if (flight.dropped.size < MOST_DROPPED) flight.dropped.add(id);
       else flight.droppedAll = true;
     }
-    // A lookup by slug may be about this tenant; nobody knows before it ends.
+    // A lookup by slug or domain may be about this tenant; nobody knows before it ends.
     for (const name of this.#joinable.keys()) {
-      if (name.startsWith("slug:") || name === nameOf({ id })) this.#joinable.delete(name);
+      if (!name.startsWith("id:") || name === nameOf({ id })) this.#joinable.delete(name);
     }
   }
 
@@ -117,6 +122,7 @@ export class TenantCache {
   clear(): void {
     this.#byId.clear();
     this.#idOfSlug.clear();
+    this.#idOfDomain.clear();
     this.#absent.clear();
     this.#joinable.clear();
     for (const flight of this.#flights) flight.droppedAll = true;
@@ -151,15 +157,18 @@ export class TenantCache {
       if (dropped.size === 0) this.#learnAbsence(name);
       return;
     }
-    const { id, slug, version } = entry.record;
+    const { id, slug, domains, version } = entry.record;
     if (dropped.has(id)) return;
     const node = this.#byId.get(id);
     const newer =
       node !== undefined && node.expires > performance.now() && node.entry.record.version > version;
     if (newer) return;
     this.#remove(id);
-    const previousOwner = this.#idOfSlug.get(slug);
-    if (previousOwner !== undefined) this.#remove(previousOwner);
+    const previousOwners = [
+      this.#idOfSlug.get(slug),
+      ...domains.map((domain) => this.#idOfDomain.get(domain)),
+    ];
+    for (const owner of previousOwners) if (owner !== undefined) this.#remove(owner);
     this.#makeRoom();
     // Kept when nothing changed, so that a scope already open for it can be told to be the same. Compared whole:
     // somebody may have edited the record by hand and left its version.
@@ -167,6 +176,7 @@ export class TenantCache {
       node !== undefined && isDeepStrictEqual(node.entry.record, entry.record) ? node.entry : entry;
     this.#byId.set(id, { entry: kept, expires: performance.now() + this.#ttlMs, used: false });
     this.#idOfSlug.set(slug, id);
+    for (const domain of domains) this.#idOfDomain.set(domain, id);
     this.#absent.delete(name);
   }
 
@@ -181,6 +191,7 @@ export class TenantCache {
     if (node === undefined) return;
     this.#byId.delete(id);
     this.#idOfSlug.delete(node.entry.record.slug);
+    for (const domain of node.entry.record.domains) this.#idOfDomain.delete(domain);
   }
 
   #makeRoom(): void {
@@ -198,5 +209,6 @@ export class TenantCache {
 }
 
 function nameOf(key: StoreKey): string {
-  return "id" in key ? `id:${key.id}` : `slug:${key.slug}`;
+  if ("id" in key) return `id:${key.id}`;
+  return "slug" in key ? `slug:${key.slug}` : `domain:${key.domain}`;
 }

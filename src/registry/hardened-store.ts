@@ -1,14 +1,14 @@
 import { PartywallError } from "../errors.js";
 import type { Placement } from "../scope/tenant.js";
 import { frozenJson } from "../scope/frozen.js";
-import { isName, isSlug, isTenantId } from "./identifier.js";
+import { domainName, isName, isSlug, isTenantId } from "./identifier.js";
 import type { TenantRecord } from "./record.js";
 import { STATUSES } from "./status.js";
 import { compareIds, type StoreKey, type StorePage, type TenantStore } from "./store.js";
 
 const ISO_UTC = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}\.\d{3}Z$/;
 const INSERTED = ["inserted", "id-taken", "slug-taken"] as const;
-const UPDATED = ["updated", "conflict", "slug-taken"] as const;
+const UPDATED = ["updated", "conflict", "slug-taken", "domain-taken"] as const;
 
 /**
  * Wraps a store so that nothing it answers is believed unchecked: another tenant than the one asked for, a
@@ -81,7 +81,8 @@ function examined<T>(look: () => T): T {
 }
 
 function isTheOneAskedFor(record: TenantRecord, key: StoreKey): boolean {
-  return "id" in key ? record.id === key.id : record.slug === key.slug;
+  if ("id" in key) return record.id === key.id;
+  return "slug" in key ? record.slug === key.slug : record.domains.includes(key.domain);
 }
 
 function checkedPage(
@@ -113,12 +114,14 @@ function checkedRecord(answer: unknown): TenantRecord {
 /** Reads every property once, in case reading changes it. */
 function read(answer: unknown): Record<string, unknown> {
   if (typeof answer !== "object" || answer === null) throw new TypeError("not an object");
-  const { id, slug, name, status, version, createdAt, updatedAt, placement, fields } =
+  const { id, slug, name, domains, status, version, createdAt, updatedAt, placement, fields } =
     answer as Record<string, unknown>;
   return {
     id,
     slug,
     name,
+    // A store that knows of none need not say so.
+    domains: Object.freeze(Array.isArray(domains) ? [...(domains as unknown[])] : (domains ?? [])),
     status,
     placement: frozenJson(placement, "placement"),
     fields: frozenJson(fields, "fields"),
@@ -134,6 +137,7 @@ const WRONG: readonly Check[] = [
   ["id", ({ id }) => isTenantId(id)],
   ["slug", ({ slug }) => isSlug(slug)],
   ["name", ({ name }) => isName(name)],
+  ["domains", ({ domains }) => areDomains(domains)],
   ["status", ({ status }) => (STATUSES as readonly unknown[]).includes(status)],
   ["placement", ({ placement }) => isPlacement(placement)],
   ["fields", ({ fields }) => isObject(fields)],
@@ -153,6 +157,15 @@ export function isPlacement(value: unknown): value is Placement {
     (isOwn ? isName(name) : name === undefined) &&
     (secret === undefined || (isOwn && isName(secret))) &&
     Object.keys(rest).length === 0
+  );
+}
+
+function areDomains(value: unknown): boolean {
+  return (
+    Array.isArray(value) &&
+    value.every(
+      (one, at) => domainName(one) === one && (at === 0 || (value[at - 1] as string) < one),
+    )
   );
 }
 

@@ -1,3 +1,4 @@
+import { domainToASCII } from "node:url";
 import { PartywallError } from "../errors.js";
 import type { TenantKey } from "../scope/directory.js";
 import { unknownTenant } from "../scope/enterable.js";
@@ -23,6 +24,22 @@ export function isName(value: unknown): value is string {
   return isText(value) && value.trim() !== "";
 }
 
+/** Labels of letters, digits and inner dashes, at least two of them, the last one not a number: never an IP address. */
+const DOMAIN =
+  /^(?=.{1,253}$)(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+(?![0-9]+$)[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/;
+
+/**
+ * A domain as it is kept and looked up: in lower case, in ASCII (UTS #46), without a final dot. Undefined for what is no
+ * domain of two labels or more: a port, an address, a single label.
+ */
+export function domainName(value: unknown): string | undefined {
+  // What a URL's host ends at, or has decoded, is cut off or changed without a word.
+  if (typeof value !== "string" || value.length > 1000 || /[\s%/\\:?#@[\]]/.test(value))
+    return undefined;
+  const ascii = domainToASCII(value.replace(/\.$/, ""));
+  return DOMAIN.test(ascii) ? ascii : undefined;
+}
+
 function isText(value: unknown): value is string {
   return (
     typeof value === "string" &&
@@ -39,17 +56,29 @@ function isText(value: unknown): value is string {
 export function storeKey(key: TenantKey): StoreKey {
   if (typeof key === "string") return idKey(key);
   if (typeof key === "object" && key !== null) {
-    const { id, slug } = key as { readonly id?: unknown; readonly slug?: unknown };
-    if (typeof id === "string" && slug === undefined) return idKey(id);
-    if (typeof slug === "string" && id === undefined) {
-      if (isSlug(slug)) return { slug };
-      throw unknownTenant();
+    const { id, slug, domain } = key as Partial<Record<"id" | "slug" | "domain", unknown>>;
+    const [only, ...more] = [id, slug, domain].filter((one) => one !== undefined);
+    if (typeof only === "string" && more.length === 0) {
+      if (only === id) return idKey(only);
+      if (only === slug) return slugKey(only);
+      return domainKey(only);
     }
   }
   throw new PartywallError(
     "PW_TENANT_INVALID",
-    "A tenant is named by its id as a string, by { id } or by { slug }; something else was given.",
+    "A tenant is named by its id as a string, by { id }, { slug } or { domain }; something else was given.",
   );
+}
+
+function slugKey(slug: string): StoreKey {
+  if (isSlug(slug)) return { slug };
+  throw unknownTenant();
+}
+
+function domainKey(given: string): StoreKey {
+  const domain = domainName(given);
+  if (domain !== undefined) return { domain };
+  throw unknownTenant();
 }
 
 function idKey(id: string): StoreKey {

@@ -74,6 +74,7 @@ export class TenantLife {
         this.#registry.store.update(record.id, record.version, patch),
       );
       if (outcome === "slug-taken") throw exists("slug");
+      if (outcome === "domain-taken") throw exists("domain");
       if (outcome === "conflict") return undefined;
       return Object.freeze({ ...record, ...patch, version: record.version + 1 });
     } finally {
@@ -116,7 +117,9 @@ export class TenantLife {
       const record = await this.read(id);
       assertMove(record, status);
       this.#registry.invalidate(id);
-      const moved = record.status === status ? record : await this.change(record, { status });
+      // A deleted tenant's domain leads nowhere, and may be another's.
+      const changes = status === "deleted" ? { status, domains: [] } : { status };
+      const moved = record.status === status ? record : await this.change(record, changes);
       if (moved !== undefined) return moved;
     }
     throw conflict(id);

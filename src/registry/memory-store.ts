@@ -19,10 +19,13 @@ export function memoryStore(): TenantStore {
   const records = new Map<string, TenantRecord>();
   const bySlug = (slug: string): TenantRecord | undefined =>
     [...records.values()].find((one) => one.slug === slug);
+  const byDomain = (domain: string): TenantRecord | undefined =>
+    [...records.values()].find((one) => one.domains.includes(domain));
 
   return {
     async find(key) {
-      return "id" in key ? records.get(key.id) : bySlug(key.slug);
+      if ("id" in key) return records.get(key.id);
+      return "slug" in key ? bySlug(key.slug) : byDomain(key.domain);
     },
     async list({ after, limit, status }: StorePage) {
       return [...records.values()]
@@ -41,6 +44,8 @@ export function memoryStore(): TenantStore {
       const record = records.get(id);
       if (record?.version !== expectedVersion) return "conflict";
       if (patch.slug !== undefined && (bySlug(patch.slug)?.id ?? id) !== id) return "slug-taken";
+      if (patch.domains?.some((domain) => (byDomain(domain)?.id ?? id) !== id))
+        return "domain-taken";
       records.set(id, Object.freeze({ ...record, ...patch, version: expectedVersion + 1 }));
       return "updated";
     },

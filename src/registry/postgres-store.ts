@@ -8,7 +8,7 @@ import {
   type PostgresConnection,
 } from "./postgres-driver.js";
 import type { TenantPatch, TenantRecord } from "./record.js";
-import type { StorePage, TenantStore } from "./store.js";
+import type { StoreKey, StorePage, TenantStore } from "./store.js";
 
 /** Where `postgresStore` keeps tenants, beside the options of `pg`. */
 export interface PostgresStoreOptions extends PostgresConnection {
@@ -56,6 +56,12 @@ export function postgresStore(pg: PgModule, options: PostgresStoreOptions): Tena
     table: plainName(table, "postgresStore({ table })"),
   };
   const relation = `${names.schema}.${names.table}`;
+  const record = recordIn(relation);
+  const conditionOf = (key: StoreKey): readonly [condition: string, value: string] => {
+    if ("id" in key) return ["id = $1", key.id];
+    if ("slug" in key) return ["slug = $1", key.slug];
+    return [`id = (select tenant_id from ${relation}_domains where domain = $1)`, key.domain];
+  };
   plainName(channel, "postgresStore({ channel })");
   let pool: PgPool | undefined;
   let initialised: Promise<void> | undefined;
@@ -104,10 +110,9 @@ export function postgresStore(pg: PgModule, options: PostgresStoreOptions): Tena
 
   return {
     async find(key) {
-      const [column, value] =
-        "id" in key ? (["id", key.id] as const) : (["slug", key.slug] as const);
+      const [condition, value] = conditionOf(key);
       const [row] = await query(
-        `select ${RECORD} as record from ${relation} where ${column} = $1`,
+        `select ${record} as record from ${relation} as tenant where ${condition}`,
         [value],
       );
       return row === undefined ? undefined : recordOf(row);
@@ -119,15 +124,15 @@ export function postgresStore(pg: PgModule, options: PostgresStoreOptions): Tena
       status,
     }: Omit<StorePage, "after"> & { readonly after?: string | null }) {
       const rows = await query(
-        `select ${RECORD} as record from ${relation}
+        `select ${record} as record from ${relation} as tenant
          where status = any($1::text[]) and ($2::text is null or id > $2::text) order by id limit $3`,
         [[...status], after, limit],
       );
       return rows.map(recordOf);
     },
 
-    async insert(record) {
-      const { id, slug, name, status, placement, fields, version, createdAt, updatedAt } = record;
+    async insert(added) {
+      const { id, slug, name, status, placement, fields, version, createdAt, updatedAt } = added;
       const rows = await query(
         `with added as (
            insert into ${relation} (id, slug, name, status, placement, fields, version, created_at, updated_at)
@@ -155,6 +160,7 @@ export function postgresStore(pg: PgModule, options: PostgresStoreOptions): Tena
       const {
         slug = null,
         name = null,
+        domains,
         status = null,
         placement,
         fields,
@@ -166,7 +172,14 @@ export function postgresStore(pg: PgModule, options: PostgresStoreOptions): Tena
              update ${relation} set slug = coalesce($3, slug), name = coalesce($4, name),
                status = coalesce($5, status), fields = coalesce($6::jsonb, fields),
                placement = coalesce($8::jsonb, placement), updated_at = $7::timestamptz, version = version + 1
-             where id = $1 and version = $2 returning id)
+             where id = $1 and version = $2 returning id),
+           gone as (
+             delete from ${relation}_domains using changed
+             where $9::text[] is not null and tenant_id = changed.id and domain <> all($9::text[])),
+           come as (
+             insert into ${relation}_domains (domain, tenant_id)
+             select name, changed.id from changed, unnest($9::text[]) as name
+             where not exists (select from ${relation}_domains where domain = name and tenant_id = changed.id))
            select id, pg_notify('${channel}', id) from changed`,
           [
             id,
@@ -177,12 +190,14 @@ export function postgresStore(pg: PgModule, options: PostgresStoreOptions): Tena
             fields === undefined ? null : JSON.stringify(fields),
             updatedAt,
             placement === undefined ? null : JSON.stringify(placement),
+            domains === undefined ? null : domains,
           ],
         );
         return rows.length > 0 ? "updated" : "conflict";
       } catch (error) {
-        if (sqlState(error) === UNIQUE_VIOLATION) return "slug-taken";
-        throw error;
+        const { code, constraint } = causeOf(error);
+        if (code !== UNIQUE_VIOLATION) throw error;
+        return constraint === `${names.table}_domains_pkey` ? "domain-taken" : "slug-taken";
       }
     },
 
@@ -197,15 +212,18 @@ export function postgresStore(pg: PgModule, options: PostgresStoreOptions): Tena
   };
 }
 
-/** The SQLSTATE that {@link unavailable} kept. */
-function sqlState(error: unknown): unknown {
-  return ((error as Error).cause as { readonly code?: unknown } | undefined)?.code;
+/** What {@link unavailable} kept of the server's error. */
+function causeOf(error: unknown): { readonly code?: unknown; readonly constraint?: unknown } {
+  return (error as Error).cause ?? {};
 }
 
 type Nullable<T> = { readonly [K in keyof T]: T[K] | null };
 
 // One text column, built in SQL: what the application has set with pg.types.setTypeParser() does not reach it.
-const RECORD = `json_build_object('id', id, 'slug', slug, 'name', name, 'status', status, 'placement', placement,
+const recordIn = (
+  relation: string,
+) => `json_build_object('id', id, 'slug', slug, 'name', name, 'status', status, 'placement', placement,
+  'domains', (select coalesce(json_agg(domain order by domain), '[]') from ${relation}_domains where tenant_id = tenant.id),
   'fields', fields, 'version', version,
   'createdAt', to_char(created_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'),
   'updatedAt', to_char(updated_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'))::text`;

@@ -4,9 +4,9 @@ export interface TableNames {
   readonly table: string;
 }
 
-/** SQL that tells whether the table is there. */
+/** SQL that tells whether the tables are there, that of the domains included, which is younger. */
 export function tableExists({ schema, table }: TableNames): string {
-  return `select to_regclass('${schema}.${table}') is not null as present`;
+  return `select to_regclass('${schema}.${table}') is not null and to_regclass('${schema}.${table}_domains') is not null as present`;
 }
 
 /**
@@ -29,6 +29,12 @@ export function createTableStatements({ schema, table }: TableNames): string[] {
   updated_at timestamptz not null
 )`,
     `revoke all on table ${schema}.${table} from public`,
+    `create table if not exists ${schema}.${table}_domains (
+  domain text collate "C" constraint ${table}_domains_pkey primary key,
+  tenant_id text collate "C" not null constraint ${table}_domains_tenant_id_fkey references ${schema}.${table} on delete cascade
+)`,
+    `create index if not exists ${table}_domains_tenant_id_idx on ${schema}.${table}_domains (tenant_id)`,
+    `revoke all on table ${schema}.${table}_domains from public`,
   ];
 }
 

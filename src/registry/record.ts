@@ -16,6 +16,8 @@ export interface TenantRecord<Fields = Readonly<Record<string, unknown>>> {
   /** A DNS label; unique, also among deleted tenants. */
   readonly slug: string;
   readonly name: string;
+  /** Domains of its own, in ascending order, in lower case and ASCII; each belongs to one tenant. */
+  readonly domains: readonly string[];
   readonly status: TenantStatus;
   readonly placement: Placement;
   readonly fields: Fields;
@@ -29,6 +31,6 @@ export interface TenantRecord<Fields = Readonly<Record<string, unknown>>> {
 
 /** What of a record may change; the version is the store's to raise. */
 export type TenantPatch = Partial<
-  Pick<TenantRecord, "slug" | "name" | "status" | "placement" | "fields">
+  Pick<TenantRecord, "slug" | "name" | "domains" | "status" | "placement" | "fields">
 > &
   Pick<TenantRecord, "updatedAt">;

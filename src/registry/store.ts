@@ -1,8 +1,11 @@
 import type { TenantStatus } from "../scope/tenant.js";
 import type { TenantPatch, TenantRecord } from "./record.js";
 
-/** What a store is asked for: exactly one of id and slug. */
-export type StoreKey = { readonly id: string } | { readonly slug: string };
+/** What a store is asked for: exactly one of id, slug and domain. */
+export type StoreKey =
+  | { readonly id: string }
+  | { readonly slug: string }
+  | { readonly domain: string };
 
 /** One page of a listing. */
 export interface StorePage {
@@ -27,7 +30,7 @@ export interface StorePage {
  * ```
  */
 export interface TenantStore {
-  /** The record with exactly this id or slug, in whatever status, or undefined. */
+  /** The record with exactly this id, slug or domain, in whatever status, or undefined. */
   find(key: StoreKey): Promise<TenantRecord | undefined>;
   /** Records in ascending order of the UTF-8 bytes of their id. */
   list(page: StorePage): Promise<readonly TenantRecord[]>;
@@ -38,7 +41,7 @@ export interface TenantStore {
     id: string,
     expectedVersion: number,
     patch: TenantPatch,
-  ): Promise<"updated" | "conflict" | "slug-taken">;
+  ): Promise<"updated" | "conflict" | "slug-taken" | "domain-taken">;
   /** Makes the store usable: tables and the like; idempotent. Called by `pw.ready()`. */
   init?(): Promise<void>;
   /** Closes connections. Called by `pw.close()`. */

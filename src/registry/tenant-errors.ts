@@ -11,10 +11,10 @@ export function invalid(what: string): PartywallError {
 }
 
 /** `PW_TENANT_EXISTS`: a unique value is taken. */
-export function exists(what: "id" | "slug"): PartywallError {
+export function exists(what: "id" | "slug" | "domain"): PartywallError {
   return new PartywallError(
     "PW_TENANT_EXISTS",
-    `A tenant with this ${what} is registered already; slugs of deleted tenants stay reserved. Choose another.`,
+    `A tenant with this ${what} is registered already${what === "domain" ? "" : "; slugs of deleted tenants stay reserved"}. Choose another.`,
   );
 }
 

@@ -6,7 +6,7 @@ import { unknownTenant } from "../scope/enterable.js";
 import type { Placement, TenantStatus } from "../scope/tenant.js";
 import { checkedFields } from "./fields.js";
 import { isPlacement } from "./hardened-store.js";
-import { isName, isSlug, isTenantId } from "./identifier.js";
+import { domainName, isName, isSlug, isTenantId } from "./identifier.js";
 import { TenantLife, type LifeFollowers } from "./life.js";
 import type { TenantRecord } from "./record.js";
 import type { Registry } from "./registry.js";
@@ -95,6 +95,7 @@ export class Tenants<Fields = Readonly<Record<string, unknown>>, FieldsInput = F
       id,
       slug,
       name,
+      domains: Object.freeze([]),
       status: "provisioning",
       placement: Object.freeze({ ...placement }),
       fields: await checkedFields(this.#registry.schema, tenant.fields ?? {}, "caller"),
@@ -177,6 +178,44 @@ export class Tenants<Fields = Readonly<Record<string, unknown>>, FieldsInput = F
     const record = await this.#life.read(id);
     if (record.status === "deleted") throw unknownTenant();
     const changed = await this.#life.change(record, patch);
+    if (changed === undefined) throw conflict(id);
+    return typed(changed);
+  }
+
+  /**
+   * Gives the tenant a domain of its own, by which `domain()` finds it; nothing is done where it has it already. Whether
+   * the domain is really the tenant's is the caller's to prove before, for example by a DNS record. Throws
+   * `PW_TENANT_INVALID` for what is no domain of two labels or more, `PW_TENANT_EXISTS` for another tenant's,
+   * `PW_TENANT_UNKNOWN`, and `PW_TENANT_CONFLICT` when somebody else changed the tenant meanwhile.
+   */
+  async addDomain(id: string, domain: string): Promise<TenantRecord<Fields>> {
+    return this.#changeDomains(id, domain, (domains, name) => [...domains, name]);
+  }
+
+  /** Takes a domain from the tenant; nothing is done where it has it not. Throws as `addDomain` does. */
+  async removeDomain(id: string, domain: string): Promise<TenantRecord<Fields>> {
+    return this.#changeDomains(id, domain, (domains, name) =>
+      domains.filter((one) => one !== name),
+    );
+  }
+
+  async #changeDomains(
+    id: string,
+    domain: string,
+    change: (domains: readonly string[], name: string) => readonly string[],
+  ): Promise<TenantRecord<Fields>> {
+    this.#assertAllowed();
+    const name = domainName(domain);
+    if (name === undefined) {
+      throw invalid(
+        "a domain has two labels or more, and neither scheme, port nor path; it is no IP address",
+      );
+    }
+    const record = await this.#life.read(id);
+    if (record.status === "deleted") throw unknownTenant();
+    const domains = Object.freeze([...new Set(change(record.domains, name))].toSorted());
+    if (isDeepStrictEqual(domains, record.domains)) return typed(record);
+    const changed = await this.#life.change(record, { domains });
     if (changed === undefined) throw conflict(id);
     return typed(changed);
   }

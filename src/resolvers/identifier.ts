@@ -1,21 +1,26 @@
 import { PartywallError } from "../errors.js";
-import { isSlug, isTenantId } from "../registry/identifier.js";
+import { domainName, isSlug, isTenantId } from "../registry/identifier.js";
 import type { Candidate, Identifier } from "./resolver.js";
 
 /**
- * The identifier a candidate stands for: slugs in lower case, ids as they are; throws `PW_TENANT_INVALID` when it
+ * The identifier a candidate stands for: slugs and domains in lower case, ids as they are; throws `PW_TENANT_INVALID` when it
  * cannot name a tenant and `PW_CONFIG` when the resolver returned something else than a candidate.
  */
 export function identify(candidate: Candidate, resolver: string): Identifier {
   const { by, value } = candidate;
-  if ((by !== "id" && by !== "slug") || typeof value !== "string")
+  if ((by !== "id" && by !== "slug" && by !== "domain") || typeof value !== "string")
     throw new PartywallError(
       "PW_CONFIG",
-      `The resolver "${resolver}" returned neither undefined nor { by: "id" | "slug", value: string }. Correct its resolve().`,
+      `The resolver "${resolver}" returned neither undefined nor { by: "id" | "slug" | "domain", value: string }. Correct its resolve().`,
     );
   if (by === "id") {
     if (!isTenantId(value)) throw malformed(resolver, `an id of 1 to 200 readable characters`);
     return Object.freeze({ by, value, resolver });
+  }
+  if (by === "domain") {
+    const domain = domainName(value);
+    if (domain === undefined) throw malformed(resolver, "a domain");
+    return Object.freeze({ by, value: domain, resolver });
   }
   // Only ASCII is folded: toLowerCase() would turn the Kelvin sign into a k.
   const slug = value.replace(/[A-Z]/g, (letter) => letter.toLowerCase());

@@ -4,6 +4,8 @@ export { chain } from "./chain.js";
 export type { Chain } from "./chain.js";
 export { cookie } from "./cookie.js";
 export type { CookieOptions } from "./cookie.js";
+export { domain } from "./domain.js";
+export type { DomainOptions } from "./domain.js";
 export { header } from "./header.js";
 export type { HeaderOptions } from "./header.js";
 export { path } from "./path.js";

@@ -27,9 +27,9 @@ export interface ResolverRequest {
   readonly native: unknown;
 }
 
-/** What a resolver found: the tenant's `id` or `slug`, not yet looked up. */
+/** What a resolver found: the tenant's `id`, `slug` or domain of its own, not yet looked up. */
 export interface Candidate {
-  readonly by: "id" | "slug";
+  readonly by: "id" | "slug" | "domain";
   readonly value: string;
 }
 

@@ -1,7 +1,7 @@
 import type { Placement, Tenant } from "./tenant.js";
 
 /**
- * How a tenant is named when a scope is opened: its id as a string, or one of `{ id }` and `{ slug }`.
+ * How a tenant is named when a scope is opened: its id as a string, or one of `{ id }`, `{ slug }` and `{ domain }`.
  *
  * @example
  * ```ts
@@ -13,8 +13,9 @@ import type { Placement, Tenant } from "./tenant.js";
  */
 export type TenantKey =
   | string
-  | { readonly id: string; readonly slug?: never }
-  | { readonly slug: string; readonly id?: never };
+  | { readonly id: string; readonly slug?: never; readonly domain?: never }
+  | { readonly slug: string; readonly id?: never; readonly domain?: never }
+  | { readonly domain: string; readonly id?: never; readonly slug?: never };
 
 /** What the registry knows of a tenant that a scope needs; frozen. */
 export interface TenantEntry {

@@ -6,6 +6,7 @@ export function record(changes: Partial<Record<keyof TenantRecord, unknown>> = {
     id: "acme",
     slug: "acme",
     name: "Acme",
+    domains: [],
     status: "active",
     placement: { strategy: "row" },
     fields: {},
