@@ -42,3 +42,12 @@ export function createTableStatements({ schema, table }: TableNames): string[] {
 export function createTable(names: TableNames): string {
   return `${createTableStatements(names).join(";\n")};\n`;
 }
+
+/** The statements that give a login, as an SQL identifier, what the store needs. */
+export function grantStatements({ schema, table }: TableNames, login: string): string[] {
+  return [
+    `grant usage on schema ${schema} to ${login}`,
+    `grant select, insert, update on ${schema}.${table} to ${login}`,
+    `grant select, insert, delete on ${schema}.${table}_domains to ${login}`,
+  ];
+}

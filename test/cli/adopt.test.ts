@@ -191,7 +191,7 @@ describeEngine("postgres", "partywall adopt", () => {
       expect(await project.run(["adopt", "undo", "--yes"])).toMatchObject({ code: 0 });
       expect(await ask(present)).toEqual([{ present: true }]);
 
-      await ask("drop table partywall.tenants");
+      await ask("drop table partywall.tenants_domains, partywall.tenants");
       expect(await project.run(expand)).toMatchObject({ code: 0 });
       await ask(`alter table partywall.tenants owner to ${registry()}`);
       expect(await project.run(["adopt", "undo", "--yes"])).toMatchObject({ code: 0 });

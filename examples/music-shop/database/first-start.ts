@@ -74,6 +74,9 @@ async function createRegistry(client: pg.Client, connectionString: string): Prom
   await store.close?.();
   await client.query(`grant usage on schema partywall to ${ROLES.registry}`);
   await client.query(`grant select, insert, update on partywall.tenants to ${ROLES.registry}`);
+  await client.query(
+    `grant select, insert, delete on partywall.tenants_domains to ${ROLES.registry}`,
+  );
 }
 
 async function createTenants({ pw, db }: Shop, say: FirstStart["say"]): Promise<void> {

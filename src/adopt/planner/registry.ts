@@ -1,7 +1,11 @@
 import { PartywallError } from "../../errors.js";
 import type { SqlClient } from "../../guards/postgres/index.js";
 import { quoteIdentifier } from "../../guards/postgres/ddl/identifier.js";
-import { createTableStatements, tableExists } from "../../registry/postgres-table.js";
+import {
+  createTableStatements,
+  grantStatements,
+  tableExists,
+} from "../../registry/postgres-table.js";
 import type { Draft } from "./draft.js";
 
 const NAMES = { schema: "partywall", table: "tenants" };
@@ -29,11 +33,7 @@ export async function planRegistry(client: SqlClient, draft: Draft): Promise<voi
     title: wasThere
       ? `Let the registry's login to the list of tenants, ${TABLE}`
       : `Create the list of tenants, ${TABLE}, and let the registry's login to it`,
-    sql: [
-      ...createTableStatements(NAMES),
-      `grant usage on schema ${NAMES.schema} to ${login}`,
-      `grant select, insert, update on ${TABLE} to ${login}`,
-    ],
+    sql: [...createTableStatements(NAMES), ...grantStatements(NAMES, login)],
     // Of one that was there the rights stay too: another application may have asked for them.
     down: wasThere ? [] : [dropSql],
   });
@@ -45,6 +45,7 @@ const dropSql = `do $registry$ begin
       and relowner = (select oid from pg_catalog.pg_roles where rolname = current_user)) then
     lock table ${TABLE} in access exclusive mode;
     if not exists (select from ${TABLE}) then
+      drop table if exists ${TABLE}_domains;
       drop table ${TABLE};
     end if;
   end if;

@@ -8,7 +8,7 @@ import {
   printWall,
   type WallOptions,
 } from "../../guards/postgres/ddl/wall.js";
-import { createTable } from "../../registry/postgres-table.js";
+import { createTable, grantStatements } from "../../registry/postgres-table.js";
 import type { PartywallConfig } from "../define-config.js";
 
 /** A wall to plan or build, and the registry's login, which gets its table and the rights on it. */
@@ -56,11 +56,8 @@ export async function applyPolicies(
 function registrySql({ registry }: PoliciesRequest): string[] {
   if (registry === undefined) return [];
   const login = quoteIdentifier(registry);
-  return [
-    createTable({ schema: "partywall", table: "tenants" }).trim().replace(/;$/, ""),
-    `grant usage on schema partywall to ${login}`,
-    `grant select, insert, update on partywall.tenants to ${login}`,
-  ];
+  const names = { schema: "partywall", table: "tenants" };
+  return [createTable(names).trim().replace(/;$/, ""), ...grantStatements(names, login)];
 }
 
 /** The tables of a configuration, as a wall takes them. */
