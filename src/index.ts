@@ -37,7 +37,7 @@ export type {
 } from "./scope/lifecycle.js";
 export type { CentralScope, Scope, SystemScope, TenantScope } from "./scope/scope.js";
 export type { RunOptions, SystemOptions } from "./scope/scopes.js";
-export type { SnapshotOptions } from "./scope/snapshot.js";
+export type { ResumeOptions, SnapshotOptions } from "./scope/snapshot.js";
 export { registerScopeSource } from "./scope/register-source.js";
 export type { ScopeSource } from "./scope/source.js";
 export type { Placement, Tenant, TenantStatus } from "./scope/tenant.js";

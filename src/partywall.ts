@@ -17,7 +17,7 @@ import { assertRealm, claimRealm } from "./scope/realm.js";
 import { resumeSnapshot } from "./scope/resume.js";
 import { Scopes, type RunOptions, type SystemOptions } from "./scope/scopes.js";
 import type { Scope } from "./scope/scope.js";
-import { takeSnapshot, type SnapshotOptions } from "./scope/snapshot.js";
+import { takeSnapshot, type ResumeOptions, type SnapshotOptions } from "./scope/snapshot.js";
 import type { ScopeSource } from "./scope/source.js";
 import type { Tenant } from "./scope/tenant.js";
 
@@ -129,9 +129,9 @@ export interface Partywall<
   snapshot(options?: SnapshotOptions): string;
   /**
    * Runs `fn` in the scope of a snapshot, whose tenant is read again from the store. Rejects with `PW_SNAPSHOT_INVALID`,
-   * `PW_SNAPSHOT_EXPIRED` and as `run` does.
+   * also where it was taken for another `audience`, `PW_SNAPSHOT_EXPIRED` and as `run` does.
    */
-  resume<T>(snapshot: string, fn: () => T): Promise<Awaited<T>>;
+  resume<T>(snapshot: string, fn: () => T, options?: ResumeOptions): Promise<Awaited<T>>;
   /** Registers a handler and returns the function that removes it. */
   on<Name extends keyof PartywallEvents>(event: Name, handler: PartywallEvents[Name]): () => void;
   /** Prepares the registry and lets every guard prove that its wall stands. Rejects with the first that cannot. */
@@ -240,7 +240,8 @@ export function createPartywall<
       each(scopes, registry, (tenant) => fn(tenant as Tenant<Fields>), eachOptions),
     bind: (fn) => scopes.bind(fn),
     snapshot: (snapshotOptions) => takeSnapshot(scopes.current(), keyring, snapshotOptions),
-    resume: (snapshot, fn) => resumeSnapshot(scopes, registry, keyring, { realm, snapshot }, fn),
+    resume: (snapshot, fn, resumeOptions) =>
+      resumeSnapshot(scopes, registry, keyring, { realm, snapshot }, fn, resumeOptions),
     on: (event, handler) =>
       event === "audit"
         ? trail.add(handler as AuditSink)

@@ -151,3 +151,38 @@ it.each([0, -1, Number.NaN, Number.POSITIVE_INFINITY])(
     );
   },
 );
+
+describe("an audience", () => {
+  const taken = (audience?: string, expiresInMs?: number) =>
+    pw.run("acme", () =>
+      pw.snapshot({
+        ...(audience === undefined ? {} : { audience }),
+        ...(expiresInMs === undefined ? {} : { expiresInMs }),
+      }),
+    );
+  const resumed = (token: string, audience?: string) =>
+    codeOf(() => pw.resume(token, () => here(pw), audience === undefined ? {} : { audience }));
+
+  it("is the only one for which a snapshot is resumed", async () => {
+    const [mail, plain] = [await taken("queue:mail"), await taken()];
+    expect(await resumed(mail, "queue:mail")).toBeUndefined();
+    expect(await resumed(plain)).toBeUndefined();
+    for (const audience of [undefined, "queue:mai", "queue:mail2", "queue:report"])
+      // oxlint-disable-next-line no-await-in-loop -- each by itself
+      expect(await resumed(mail, audience)).toBe("PW_SNAPSHOT_INVALID");
+    expect(await resumed(plain, "queue:mail")).toBe("PW_SNAPSHOT_INVALID");
+  });
+
+  it("is what a snapshot that never expires must have, and its tenant is read again all the same", async () => {
+    expect(await codeOf(() => taken(undefined, Infinity))).toBe("PW_CONFIG");
+    const token = await taken("schedule:nightly", Infinity);
+    vi.useFakeTimers({ now: Date.now() + 50 * 365 * 24 * 3_600_000, toFake: ["Date"] });
+    expect(await resumed(token, "schedule:nightly")).toBeUndefined();
+    await pw.tenants.suspend("acme");
+    expect(await resumed(token, "schedule:nightly")).toBe("PW_TENANT_SUSPENDED");
+  });
+
+  it.each(["", "x".repeat(501), 7 as never])("cannot be %j", async (audience) => {
+    expect(await codeOf(() => taken(audience))).toBe("PW_CONFIG");
+  });
+});
