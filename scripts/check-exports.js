@@ -5,7 +5,7 @@
 //
 // A public path is its source folder is its docs page:
 //   partywall                     src/index.ts                    docs/reference/partywall.md
-//   partywall/frameworks/express  src/frameworks/express.ts       docs/frameworks/express.md   (likewise adapters/, guards/)
+//   partywall/frameworks/express  src/frameworks/express.ts       docs/frameworks/express.md   (likewise adapters/, guards/, runtime/)
 //   partywall/guards/postgres     src/guards/postgres/index.ts    docs/reference/guards/postgres.md
 import { existsSync } from "node:fs";
 import { join } from "node:path";
@@ -137,7 +137,7 @@ function checkDocs() {
 function pageOf(subpath) {
   const own = subpath.slice(2);
   if (own === "") return "docs/reference/partywall.md";
-  return /^(adapters|frameworks|guards)\//.test(own)
+  return /^(adapters|frameworks|guards|runtime)\//.test(own)
     ? `docs/${own}.md`
     : `docs/reference/${own}.md`;
 }
