@@ -2,6 +2,7 @@ import { randomInt } from "node:crypto";
 import { PartywallError } from "../../errors.js";
 import { anchor } from "../../scope/anchor.js";
 import { cancelRunning } from "./cancel.js";
+import { commentSubmittable, withComment } from "./comment.js";
 import { keepDeadline, type DeadlineKeeper } from "./deadline.js";
 import type {
   PgCallback,
@@ -189,6 +190,7 @@ export function guardedClientClass(
       const refusal = this.#shutDownRefusal() ?? this.#listenRefusal(config);
       if (refusal !== undefined) return this.refuse(refusal, config, values, done);
       if (isSubmittable(config)) {
+        if (ticket.comment !== undefined) commentSubmittable(config, ticket.comment);
         config.callback ??= done;
         keepContext(config);
         const result = (config as { _result?: { _types?: unknown } })._result;
@@ -204,6 +206,8 @@ export function guardedClientClass(
       const query = new SealedQuery(config, values);
       query.ticket = ticket;
       query.keeper = this;
+      if (ticket.comment !== undefined && typeof query.text === "string")
+        query.text = withComment(query.text, ticket.comment);
       const own = query.callback;
       const callback = done ?? (own && keepScope(own));
       let result: unknown;

@@ -16,6 +16,7 @@ import {
   type ClientRules,
   type GuardedClientClass,
 } from "./client.js";
+import { commenter, type StatementComment } from "./comment.js";
 import { inspectDriver, type PgInternals, type PgModule, type PgPool } from "./driver.js";
 import { admitToDatabase, assertTenantSchema, expelFromDatabase } from "./database-admissions.js";
 import { quoteIdentifier } from "./ddl/identifier.js";
@@ -83,6 +84,11 @@ export interface GuardPgOptions {
    * change of tenant, two round trips each, for applications whose own functions change the session.
    */
   readonly resetSession?: "touched" | "always";
+  /**
+   * Puts a comment behind each statement that says whose it is, `"tenant"` or what a function gives, in the format of
+   * sqlcommenter; default none.
+   */
+  readonly comment?: StatementComment;
   /**
    * Lets tables be in rollout until a moment: statements outside any scope are sent and reported, and so is what tables
    * that are not enforced yet let pass. Left out, nothing of that is done.
@@ -227,7 +233,10 @@ class GuardOfPostgres implements Guard {
   constructor(pg: PgInternals, options: GuardPgOptions) {
     this.#pg = pg;
     this.#options = options;
-    this.#office = new TicketOffice(options.rollout && new Rollout(options.rollout));
+    this.#office = new TicketOffice(
+      options.rollout && new Rollout(options.rollout),
+      commenter(options.comment),
+    );
     this.#servers = new Servers({ app: options.app, system: options.system }, options.servers);
     this.#audit = options.audit === undefined ? undefined : bootAudit(options.audit);
     const rules: ClientRules = {

@@ -3,6 +3,7 @@ export type { ConnectionBudget, GuardPgOptions, HoldOptions, PostgresGuard } fro
 export type { PgLogin, PgServer } from "./servers.js";
 export type { Credentials, TenantLogin } from "./router.js";
 export type { BootAudit } from "./audit/boot-audit.js";
+export type { CommentedScope, StatementComment } from "./comment.js";
 export type { PgModule } from "./driver.js";
 export { insertRows } from "./insert-rows.js";
 export type { InsertRowsOptions } from "./insert-rows.js";

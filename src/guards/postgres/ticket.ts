@@ -4,6 +4,7 @@ import { PartywallError, TenantContextError } from "../../errors.js";
 import { isChatter } from "./chatter.js";
 import { Connections } from "./connections.js";
 import { DEFAULT_SERVER, placeOf, sharedPlace, type Place } from "./place.js";
+import type { Commenter } from "./comment.js";
 import type { Rollout, Trace } from "./rollout.js";
 import { sealUnnamed } from "./seal.js";
 import { WiringProofs } from "./wiring-proofs.js";
@@ -25,6 +26,8 @@ export interface Ticket {
   readonly schema?: string;
   /** Where the statement was issued; only while a rollout is open. */
   readonly trace?: Trace;
+  /** Goes behind the statement's text; only where the guard was asked for it. */
+  readonly comment?: string;
 }
 
 const CENTRAL: Ticket = { holder: "central", kind: "central", place: sharedPlace() };
@@ -74,9 +77,11 @@ export class TicketOffice {
   readonly connections = new Connections();
   /** The guard's rollout, if it has one. */
   readonly rollout: Rollout | undefined;
+  readonly #commenter: Commenter | undefined;
 
-  constructor(rollout: Rollout | undefined) {
+  constructor(rollout: Rollout | undefined, comments?: Commenter) {
     this.rollout = rollout;
+    this.#commenter = comments;
   }
 
   /** Binds the office to an instance. Throws `PW_CONFIG` when it already belongs to another. */
@@ -123,7 +128,13 @@ export class TicketOffice {
   again(ticket: TenantTicket): TenantTicket {
     const { tenantId: id, placement } = ticket;
     const now = this.#ticketOf(this.host, { tenant: { id }, placement });
-    return ticket.trace === undefined ? now : { ...now, trace: ticket.trace };
+    const { trace, comment } = ticket;
+    if (trace === undefined && comment === undefined) return now;
+    return {
+      ...now,
+      ...(trace === undefined ? {} : { trace }),
+      ...(comment === undefined ? {} : { comment }),
+    };
   }
 
   /** Where the tenant of a ticket was believed to live. */
@@ -159,10 +170,16 @@ export class TicketOffice {
   /** The ticket of a statement issued now. Throws where none may be issued; nothing is sent then. */
   issue(text: unknown): Ticket {
     this.proofs.note(text);
-    const ticket = this.#issue(text);
+    const ticket = this.#commented(this.#issue(text));
     if (this.rollout === undefined) return ticket;
     this.rollout.announce(this.host);
     return this.rollout.traced(ticket, text);
+  }
+
+  #commented(ticket: Ticket): Ticket {
+    if (this.#commenter === undefined || ticket.kind === "chatter") return ticket;
+    const comment = this.#commenter(this.host.scope());
+    return comment === undefined ? ticket : { ...ticket, comment };
   }
 
   #issue(text: unknown): Ticket {
