@@ -8,12 +8,15 @@ export interface FetchRequest {
   readonly signal?: AbortSignal | undefined;
 }
 
+const ORIGIN = /^[a-z][a-z0-9+.-]*:\/\/[^/?#]*/i;
+
 /** A request of the Fetch standard as resolvers see it. */
 export function fetchRequest(request: FetchRequest, native: unknown = request): ResolverRequest {
-  const { protocol, host, pathname, search } = new URL(request.url);
+  const { protocol, host } = new URL(request.url);
   return {
     method: request.method,
-    url: pathname + search,
+    // As it stands: some hosts hand on what the client sent, and the router reads that, not what a parser makes of it.
+    url: request.url.replace(ORIGIN, "").replace(/^(?!\/)/, "/"),
     host: hosts(protocol, host, request.headers.get("host")),
     headers: request.headers,
     native,

@@ -323,6 +323,35 @@ export function frameworkSuite(framework: FrameworkHost): void {
       expect(handled()).toBe(0);
     });
 
+    it("never takes a path for another tenant's than the framework's router does", async () => {
+      const routed: string[] = [];
+      const { port } = await application({
+        resolve: path("/t/:tenant"),
+        routes: (req) => {
+          routed.push(framework.path(req as never));
+          return "tenant";
+        },
+      });
+      const targets = [
+        "/t/acme/../globex",
+        "/t/globex/%2e%2e/acme",
+        "/x/../t/acme",
+        "/t/acme%2f..%2fglobex",
+        "/t/acme/",
+      ];
+      for (const target of targets) {
+        routed.length = 0;
+        // oxlint-disable-next-line no-await-in-loop -- each by itself
+        const answer = await shout(
+          port,
+          `GET ${target} HTTP/1.1\r\nHost: a.example.com\r\nConnection: close\r\n\r\n`,
+        );
+        const entered = /(?:^|\s)(acme|globex)\s*(?:0\s*)?$/.exec(answer)?.[1];
+        const asRouted = /^\/t\/(acme|globex)\/?$/.exec(routed[0] ?? "")?.[1];
+        expect([target, entered]).toEqual([target, asRouted]);
+      }
+    });
+
     unless("two Host headers", "refuses two Host headers", async () => {
       const { port, handled } = await application({ resolve: subdomain("example.com") });
       const answer = await shout(
