@@ -2,11 +2,12 @@ import type { CacheOptions } from "./registry/cache.js";
 import type { FieldsInputOf, FieldsOf, UntypedFields } from "./registry/field-types.js";
 import { memoryStore } from "./registry/memory-store.js";
 import { Registry } from "./registry/registry.js";
+import { Settings, type SettingsOptions } from "./registry/settings.js";
 import type { StandardSchemaV1 } from "./registry/standard-schema.js";
 import type { RegistryInvalidation, TenantStore } from "./registry/store.js";
 import { Tenants } from "./registry/tenants.js";
 import { AuditTrail, type AuditSink } from "./scope/audit.js";
-import { tenantOf } from "./scope/current.js";
+import { settingsOf, tenantOf } from "./scope/current.js";
 import type { TenantKey } from "./scope/directory.js";
 import { each, type EachOptions, type EachResult } from "./scope/each.js";
 import { assertEnterable } from "./scope/enterable.js";
@@ -27,6 +28,7 @@ export interface PartywallOptions<
   Postgres extends Guard | undefined = undefined,
   Mysql extends Guard | undefined = undefined,
   Mongodb extends Guard | undefined = undefined,
+  SettingsSchema extends StandardSchemaV1 | undefined = undefined,
 > {
   /**
    * Signs snapshots and derives the guards' keys: 32 random characters or more; while rotating, several, newest
@@ -43,6 +45,8 @@ export interface PartywallOptions<
     /** Standard Schema (Zod, Valibot, ArkType …) of `tenant.fields`. Its output must be JSON that it accepts again. */
     readonly fields?: Schema;
   };
+  /** Schema and defaults of what each tenant may set for itself; types `pw.settings()`. */
+  readonly settings?: SettingsOptions<SettingsSchema>;
   /** Where tenants are recorded; `memoryStore()` unless told. */
   readonly store?: TenantStore;
   /** How records are cached: `{ ttlMs: 30_000, negativeTtlMs: 2_000, max: 10_000 }` unless told; `false` for not at all. */
@@ -80,6 +84,8 @@ export interface Partywall<
   Postgres extends Guard | undefined = Guard | undefined,
   Mysql extends Guard | undefined = Guard | undefined,
   Mongodb extends Guard | undefined = Guard | undefined,
+  TenantSettings = UntypedFields,
+  TenantSettingsInput = TenantSettings,
 > {
   /** Name of the instance. */
   readonly realm: string;
@@ -90,7 +96,7 @@ export interface Partywall<
   /** The guard given as `mongodb`, with its own type. */
   readonly mongodb: Mongodb;
   /** Creates, reads, changes, suspends and restores tenants. */
-  readonly tenants: Tenants<Fields, FieldsInput>;
+  readonly tenants: Tenants<Fields, FieldsInput, TenantSettings, TenantSettingsInput>;
   /**
    * Runs `fn` in the scope of a tenant, which is always looked up in the registry (a fresh cache entry will do). What
    * `fn` returns is awaited inside; a lazy query is started inside. Rejects with `PW_TENANT_UNKNOWN`,
@@ -101,6 +107,11 @@ export interface Partywall<
   current(): Tenant<Fields>;
   /** The current tenant, or undefined. */
   tryCurrent(): Tenant<Fields> | undefined;
+  /**
+   * Settings of the current tenant as they were when its scope was opened, the defaults among them; frozen. Throws
+   * `TenantContextError` where no tenant is current.
+   */
+  settings(): TenantSettings;
   /** Who is acting in the current scope, as given to `run` or by a framework; undefined where nobody was named. */
   principal(): unknown;
   /** The current scope, or undefined; for hosts that keep it, as a `ScopeSource`. */
@@ -160,10 +171,21 @@ export function createPartywall<
   Postgres extends Guard | undefined = undefined,
   Mysql extends Guard | undefined = undefined,
   Mongodb extends Guard | undefined = undefined,
+  SettingsSchema extends StandardSchemaV1 | undefined = undefined,
 >(
-  options: PartywallOptions<Schema, Postgres, Mysql, Mongodb> = {},
-): Partywall<FieldsOf<Schema>, FieldsInputOf<Schema>, Postgres, Mysql, Mongodb> {
+  options: PartywallOptions<Schema, Postgres, Mysql, Mongodb, SettingsSchema> = {},
+): Partywall<
+  FieldsOf<Schema>,
+  FieldsInputOf<Schema>,
+  Postgres,
+  Mysql,
+  Mongodb,
+  FieldsOf<SettingsSchema>,
+  FieldsInputOf<SettingsSchema>
+> {
   type Fields = FieldsOf<Schema>;
+  type TenantSettings = FieldsOf<SettingsSchema>;
+  type TenantSettingsInput = FieldsInputOf<SettingsSchema>;
   const realm: unknown = options.realm ?? "default";
   assertRealm(realm);
   const keyring = new Keyring(realm, options.secret);
@@ -176,6 +198,7 @@ export function createPartywall<
   const registry = new Registry({
     store: options.store ?? memoryStore(),
     schema: options.tenant?.fields,
+    settings: new Settings(options.settings),
     cache: options.cache,
     invalidation: options.invalidation,
   });
@@ -216,15 +239,26 @@ export function createPartywall<
       throw new AggregateError(faults, "pw.close(): not everything could be closed");
   }
 
-  return Object.freeze<Partywall<Fields, FieldsInputOf<Schema>, Postgres, Mysql, Mongodb>>({
+  return Object.freeze<
+    Partywall<
+      Fields,
+      FieldsInputOf<Schema>,
+      Postgres,
+      Mysql,
+      Mongodb,
+      TenantSettings,
+      TenantSettingsInput
+    >
+  >({
     realm,
     postgres: options.postgres as Postgres,
     mysql: options.mysql as Mysql,
     mongodb: options.mongodb as Mongodb,
-    tenants: new Tenants<Fields, FieldsInputOf<Schema>>(
+    tenants: new Tenants<Fields, FieldsInputOf<Schema>, TenantSettings, TenantSettingsInput>(
       registry,
       { guards, provision: options.provision },
-      () => scopes.assertMayOpen("tenants"),
+      (own) =>
+        own === undefined ? scopes.assertMayOpen("tenants") : scopes.assertMayOpen("tenant", own),
     ),
     run: (tenant, fn, runOptions) => scopes.run(tenant, fn, runOptions),
     current: () => tenantOf(scopes.current()) as Tenant<Fields>,
@@ -232,6 +266,7 @@ export function createPartywall<
       const scope = scopes.current();
       return scope?.kind === "tenant" ? (scope.tenant as Tenant<Fields>) : undefined;
     },
+    settings: () => settingsOf(scopes.current()) as TenantSettings,
     principal: () => scopes.current()?.principal,
     scope: () => scopes.current(),
     central: (fn) => scopes.central(fn),

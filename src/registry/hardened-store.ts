@@ -116,6 +116,7 @@ function read(answer: unknown): Record<string, unknown> {
   if (typeof answer !== "object" || answer === null) throw new TypeError("not an object");
   const { id, slug, name, domains, status, version, createdAt, updatedAt, placement, fields } =
     answer as Record<string, unknown>;
+  const { settings = {} } = answer as Record<string, unknown>;
   return {
     id,
     slug,
@@ -125,6 +126,7 @@ function read(answer: unknown): Record<string, unknown> {
     status,
     placement: frozenJson(placement, "placement"),
     fields: frozenJson(fields, "fields"),
+    settings: frozenJson(settings, "settings"),
     version,
     createdAt,
     updatedAt,
@@ -141,6 +143,7 @@ const WRONG: readonly Check[] = [
   ["status", ({ status }) => (STATUSES as readonly unknown[]).includes(status)],
   ["placement", ({ placement }) => isPlacement(placement)],
   ["fields", ({ fields }) => isObject(fields)],
+  ["settings", ({ settings }) => isObject(settings)],
   ["version", ({ version }) => Number.isSafeInteger(version) && (version as number) >= 1],
   ["createdAt", ({ createdAt }) => isInstant(createdAt)],
   ["updatedAt", ({ updatedAt }) => isInstant(updatedAt)],

@@ -5,6 +5,7 @@ export type { PgClient, PgModule, PgPool, PostgresConnection } from "./postgres-
 export { postgresInvalidation, type PostgresInvalidationOptions } from "./postgres-invalidation.js";
 export { postgresStore, type PostgresStoreOptions } from "./postgres-store.js";
 export type { TenantPatch, TenantRecord } from "./record.js";
+export type { SettingsOptions, SettingsPatch } from "./settings.js";
 export type { SchemaIssue, SchemaResult, StandardSchemaV1 } from "./standard-schema.js";
 export type { RegistryInvalidation, StoreKey, StorePage, TenantStore } from "./store.js";
 export type { ListOptions, NewTenant, TenantChanges, TenantPage, Tenants } from "./tenants.js";

@@ -132,11 +132,12 @@ export function postgresStore(pg: PgModule, options: PostgresStoreOptions): Tena
     },
 
     async insert(added) {
-      const { id, slug, name, status, placement, fields, version, createdAt, updatedAt } = added;
+      const { id, slug, name, status, placement, fields, settings, version, createdAt, updatedAt } =
+        added;
       const rows = await query(
         `with added as (
-           insert into ${relation} (id, slug, name, status, placement, fields, version, created_at, updated_at)
-           values ($1, $2, $3, $4, $5::jsonb, $6::jsonb, $7, $8::timestamptz, $9::timestamptz)
+           insert into ${relation} (id, slug, name, status, placement, fields, settings, version, created_at, updated_at)
+           values ($1, $2, $3, $4, $5::jsonb, $6::jsonb, $10::jsonb, $7, $8::timestamptz, $9::timestamptz)
            on conflict do nothing returning id)
          select id, pg_notify('${channel}', id) from added`,
         [
@@ -149,6 +150,7 @@ export function postgresStore(pg: PgModule, options: PostgresStoreOptions): Tena
           version,
           createdAt,
           updatedAt,
+          JSON.stringify(settings),
         ],
       );
       if (rows.length > 0) return "inserted";
@@ -164,6 +166,7 @@ export function postgresStore(pg: PgModule, options: PostgresStoreOptions): Tena
         status = null,
         placement,
         fields,
+        settings,
         updatedAt,
       }: Nullable<TenantPatch> = patch;
       try {
@@ -171,7 +174,7 @@ export function postgresStore(pg: PgModule, options: PostgresStoreOptions): Tena
           `with changed as (
              update ${relation} set slug = coalesce($3, slug), name = coalesce($4, name),
                status = coalesce($5, status), fields = coalesce($6::jsonb, fields),
-               placement = coalesce($8::jsonb, placement), updated_at = $7::timestamptz, version = version + 1
+               placement = coalesce($8::jsonb, placement), settings = coalesce($10::jsonb, settings), updated_at = $7::timestamptz, version = version + 1
              where id = $1 and version = $2 returning id),
            gone as (
              delete from ${relation}_domains using changed
@@ -191,6 +194,7 @@ export function postgresStore(pg: PgModule, options: PostgresStoreOptions): Tena
             updatedAt,
             placement === undefined ? null : JSON.stringify(placement),
             domains === undefined ? null : domains,
+            settings === undefined ? null : JSON.stringify(settings),
           ],
         );
         return rows.length > 0 ? "updated" : "conflict";
@@ -224,7 +228,7 @@ const recordIn = (
   relation: string,
 ) => `json_build_object('id', id, 'slug', slug, 'name', name, 'status', status, 'placement', placement,
   'domains', (select coalesce(json_agg(domain order by domain), '[]') from ${relation}_domains where tenant_id = tenant.id),
-  'fields', fields, 'version', version,
+  'fields', fields, 'settings', settings, 'version', version,
   'createdAt', to_char(created_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'),
   'updatedAt', to_char(updated_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'))::text`;
 

@@ -4,9 +4,10 @@ export interface TableNames {
   readonly table: string;
 }
 
-/** SQL that tells whether the tables are there, that of the domains included, which is younger. */
+/** SQL that tells whether all is there, what is younger than the table included: the domains and the settings. */
 export function tableExists({ schema, table }: TableNames): string {
-  return `select to_regclass('${schema}.${table}') is not null and to_regclass('${schema}.${table}_domains') is not null as present`;
+  return `select to_regclass('${schema}.${table}_domains') is not null and exists (select from pg_catalog.pg_attribute
+  where attrelid = to_regclass('${schema}.${table}') and attname = 'settings' and not attisdropped) as present`;
 }
 
 /**
@@ -28,6 +29,7 @@ export function createTableStatements({ schema, table }: TableNames): string[] {
   created_at timestamptz not null,
   updated_at timestamptz not null
 )`,
+    `alter table ${schema}.${table} add column if not exists settings jsonb not null default '{}'`,
     `revoke all on table ${schema}.${table} from public`,
     `create table if not exists ${schema}.${table}_domains (
   domain text collate "C" constraint ${table}_domains_pkey primary key,

@@ -21,6 +21,8 @@ export interface TenantRecord<Fields = Readonly<Record<string, unknown>>> {
   readonly status: TenantStatus;
   readonly placement: Placement;
   readonly fields: Fields;
+  /** What of the settings is the tenant's own; the defaults are not among them. */
+  readonly settings: Readonly<Record<string, unknown>>;
   /** Starts at 1 and grows by 1 with every change. */
   readonly version: number;
   /** ISO 8601 in UTC, with milliseconds. */
@@ -31,6 +33,6 @@ export interface TenantRecord<Fields = Readonly<Record<string, unknown>>> {
 
 /** What of a record may change; the version is the store's to raise. */
 export type TenantPatch = Partial<
-  Pick<TenantRecord, "slug" | "name" | "domains" | "status" | "placement" | "fields">
+  Pick<TenantRecord, "slug" | "name" | "domains" | "status" | "placement" | "fields" | "settings">
 > &
   Pick<TenantRecord, "updatedAt">;

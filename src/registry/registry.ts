@@ -8,6 +8,7 @@ import { checkedFields } from "./fields.js";
 import { hardenedStore } from "./hardened-store.js";
 import { storeKey } from "./identifier.js";
 import type { TenantRecord } from "./record.js";
+import type { Settings } from "./settings.js";
 import type { StandardSchemaV1 } from "./standard-schema.js";
 import type { RegistryInvalidation, StoreKey, TenantStore } from "./store.js";
 
@@ -17,6 +18,7 @@ const PAGE = 200;
 export class Registry implements TenantDirectory {
   readonly store: Required<TenantStore>;
   readonly schema: StandardSchemaV1 | undefined;
+  readonly settings: Settings;
   readonly #cache: TenantCache | undefined;
   readonly #invalidation: RegistryInvalidation | undefined;
   #listening: Promise<void> | undefined;
@@ -25,11 +27,13 @@ export class Registry implements TenantDirectory {
   constructor(parts: {
     readonly store: TenantStore;
     readonly schema: StandardSchemaV1 | undefined;
+    readonly settings: Settings;
     readonly cache: CacheOptions | false | undefined;
     readonly invalidation: RegistryInvalidation | undefined;
   }) {
     this.store = hardenedStore(parts.store);
     this.schema = parts.schema;
+    this.settings = parts.settings;
     this.#cache = parts.cache === false ? undefined : new TenantCache(parts.cache);
     this.#invalidation = parts.invalidation;
   }
@@ -66,9 +70,16 @@ export class Registry implements TenantDirectory {
   /** A record with its fields checked and the tenant the application sees; everything frozen. */
   async entryOf(record: TenantRecord): Promise<RegistryEntry> {
     const fields = await checkedFields(this.schema, record.fields, "store");
-    const { id, slug, name, status, placement } = record;
+    const { id, slug, name, status, placement, domains } = record;
+    const settings = await this.settings.of(record.settings, "store");
     const tenant: Tenant = Object.freeze({ id, slug, name, status, fields });
-    return Object.freeze({ record: Object.freeze({ ...record, fields }), tenant, placement });
+    return Object.freeze({
+      record: Object.freeze({ ...record, fields }),
+      tenant,
+      placement,
+      settings,
+      domains,
+    });
   }
 
   /** Forgets what is cached of one tenant. */
@@ -96,6 +107,7 @@ export class Registry implements TenantDirectory {
 
   /** Prepares the store and waits until the invalidation listens. */
   async ready(): Promise<void> {
+    await this.settings.assertDefaults();
     await this.outsideScopes(() => this.store.init());
     await this.#listen();
   }

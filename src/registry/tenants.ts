@@ -10,9 +10,11 @@ import { domainName, isName, isSlug, isTenantId } from "./identifier.js";
 import { TenantLife, type LifeFollowers } from "./life.js";
 import type { TenantRecord } from "./record.js";
 import type { Registry } from "./registry.js";
+import { changedSettings, type SettingsPatch } from "./settings.js";
 import { LIVING, STATUSES } from "./status.js";
 import { conflict, invalid } from "./tenant-errors.js";
 
+const SETTINGS_ATTEMPTS = 5;
 const PLACEMENT_RULE =
   'a placement is { strategy: "row" }, or "schema" or "database" with a name and perhaps a secret, each with a server or without';
 
@@ -52,7 +54,8 @@ export interface TenantPage<Fields> {
 }
 
 /**
- * The registry's records, as `pw.tenants`. Refused inside a tenant scope (`PW_SCOPE_SWITCH`).
+ * The registry's records, as `pw.tenants`. Refused inside a tenant scope (`PW_SCOPE_SWITCH`), but for the settings of that very
+ * tenant.
  *
  * @example
  * ```ts
@@ -65,13 +68,18 @@ export interface TenantPage<Fields> {
  * for await (const tenant of pw.tenants.all()) console.log(tenant.slug, tenant.status); // acme active
  * ```
  */
-export class Tenants<Fields = Readonly<Record<string, unknown>>, FieldsInput = Fields> {
+export class Tenants<
+  Fields = Readonly<Record<string, unknown>>,
+  FieldsInput = Fields,
+  Settings = Readonly<Record<string, unknown>>,
+  SettingsInput = Settings,
+> {
   readonly #registry: Registry;
   readonly #life: TenantLife;
-  readonly #assertAllowed: () => void;
+  readonly #assertAllowed: (own?: string) => void;
 
-  /** @internal */
-  constructor(registry: Registry, followers: LifeFollowers, assertAllowed: () => void) {
+  /** @internal `assertAllowed` is told the tenant for what is open inside its own scope too. */
+  constructor(registry: Registry, followers: LifeFollowers, assertAllowed: (own?: string) => void) {
     this.#registry = registry;
     this.#life = new TenantLife(registry, followers);
     this.#assertAllowed = assertAllowed;
@@ -99,6 +107,7 @@ export class Tenants<Fields = Readonly<Record<string, unknown>>, FieldsInput = F
       status: "provisioning",
       placement: Object.freeze({ ...placement }),
       fields: await checkedFields(this.#registry.schema, tenant.fields ?? {}, "caller"),
+      settings: Object.freeze({}),
       version: 1,
       createdAt: now,
       updatedAt: now,
@@ -218,6 +227,37 @@ export class Tenants<Fields = Readonly<Record<string, unknown>>, FieldsInput = F
     const changed = await this.#life.change(record, { domains });
     if (changed === undefined) throw conflict(id);
     return typed(changed);
+  }
+
+  /**
+   * The tenant's settings, the defaults among them; a fresh cache entry will do. Throws `PW_TENANT_UNKNOWN`, and
+   * `PW_SCOPE_SWITCH` inside another tenant's scope.
+   */
+  async settings(id: string): Promise<Settings> {
+    this.#assertAllowed(id);
+    return (await this.#registry.lookup({ id })).settings as Settings;
+  }
+
+  /**
+   * Changes the settings named in `patch`, each as a whole; `undefined` gives one its default again. Returns the settings that
+   * follow, which scopes opened from now on have. Throws `PW_TENANT_INVALID` for what the schema refuses,
+   * `PW_TENANT_UNKNOWN`, `PW_TENANT_CONFLICT` when others kept changing the tenant, and `PW_SCOPE_SWITCH` inside another
+   * tenant's scope.
+   */
+  async updateSettings(id: string, patch: SettingsPatch<SettingsInput>): Promise<Settings> {
+    this.#assertAllowed(id);
+    for (let attempt = 0; attempt < SETTINGS_ATTEMPTS; attempt += 1) {
+      // oxlint-disable-next-line no-await-in-loop -- each attempt begins with the record as it is by then
+      const record = await this.#life.read(id);
+      if (record.status === "deleted") throw unknownTenant();
+      const own = changedSettings(record.settings, patch);
+      // oxlint-disable-next-line no-await-in-loop -- see above
+      const settings = (await this.#registry.settings.of(own, "caller")) as Settings;
+      if (isDeepStrictEqual(own, record.settings)) return settings;
+      // oxlint-disable-next-line no-await-in-loop -- see above
+      if ((await this.#life.change(record, { settings: own })) !== undefined) return settings;
+    }
+    throw conflict(id);
   }
 
   /**

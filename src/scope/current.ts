@@ -1,6 +1,6 @@
 import { TenantContextError } from "../errors.js";
 import { anchor } from "./anchor.js";
-import type { Scope } from "./scope.js";
+import type { Scope, TenantScope } from "./scope.js";
 import type { ScopeSource } from "./source.js";
 import type { Tenant } from "./tenant.js";
 
@@ -28,7 +28,17 @@ function sourcedScope(realm: string, sources: readonly ScopeSource[]): Scope | u
 
 /** The tenant of a scope. Throws {@link TenantContextError} when the scope has none. */
 export function tenantOf(scope: Scope | undefined): Tenant {
-  if (scope?.kind === "tenant") return scope.tenant;
+  return tenantScope(scope).tenant;
+}
+
+/** The settings of a scope's tenant. Throws {@link TenantContextError} when the scope has none. */
+export function settingsOf(scope: Scope | undefined): TenantScope["settings"] {
+  return tenantScope(scope).settings;
+}
+
+/** The scope, which is a tenant's. Throws {@link TenantContextError} when it is none. */
+export function tenantScope(scope: Scope | undefined): TenantScope {
+  if (scope?.kind === "tenant") return scope;
   if (scope === undefined) {
     throw new TenantContextError(
       "PW_NO_SCOPE",

@@ -21,6 +21,10 @@ export type TenantKey =
 export interface TenantEntry {
   readonly tenant: Tenant;
   readonly placement: Placement;
+  /** The tenant's settings, the defaults among them. */
+  readonly settings: Readonly<Record<string, unknown>>;
+  /** Domains of the tenant's own. */
+  readonly domains: readonly string[];
 }
 
 /** The registry as the scope layer sees it. */

@@ -14,6 +14,10 @@ export interface TenantScope extends ScopeBase {
   readonly kind: "tenant";
   readonly tenant: Tenant;
   readonly placement: Placement;
+  /** The tenant's settings as they were when the scope was opened, the defaults among them. */
+  readonly settings: Readonly<Record<string, unknown>>;
+  /** Domains of the tenant's own, as they were when the scope was opened. */
+  readonly domains: readonly string[];
 }
 
 /** Execution that belongs to no tenant: shared tables only. */

@@ -114,6 +114,8 @@ export class Scopes {
             parent,
             tenant: entry.tenant,
             placement: entry.placement,
+            settings: entry.settings,
+            domains: entry.domains,
             ...acting(principal),
           });
     return this.#open(scope, scope === own, fn);

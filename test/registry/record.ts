@@ -10,6 +10,7 @@ export function record(changes: Partial<Record<keyof TenantRecord, unknown>> = {
     status: "active",
     placement: { strategy: "row" },
     fields: {},
+    settings: {},
     version: 1,
     createdAt: "2026-01-02T03:04:05.678Z",
     updatedAt: "2026-01-02T03:04:05.678Z",

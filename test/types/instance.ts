@@ -73,6 +73,34 @@ void untyped.tenants.create({ name: "Acme" });
 void typed.tenants.update("acme", { status: "active" });
 same<Awaited<ReturnType<typeof typed.tenants.get>>["fields"], typeof tenant.fields>(true);
 
+// Settings are typed by their schema, all the way down read-only.
+declare const shop: StandardSchemaV1<
+  { locale: "en" | "de"; copies?: string[] },
+  { locale: "en" | "de"; copies: string[] }
+>;
+const set = createPartywall({ settings: { schema: shop, defaults: { locale: "en" } } });
+same<
+  ReturnType<typeof set.settings>,
+  { readonly locale: "en" | "de"; readonly copies: readonly string[] }
+>(true);
+same<Awaited<ReturnType<typeof set.tenants.settings>>, ReturnType<typeof set.settings>>(true);
+void set.tenants.updateSettings("acme", { locale: "de", copies: undefined });
+// @ts-expect-error a locale that does not exist
+void set.tenants.updateSettings("acme", { locale: "tlh" });
+// @ts-expect-error a setting that the schema does not know
+void set.tenants.updateSettings("acme", { language: "de" });
+// @ts-expect-error settings are read-only
+set.settings().locale = "de";
+// @ts-expect-error and so is what they hold
+set.settings().copies.push("x");
+// @ts-expect-error a setting that the schema does not know
+void set.settings().nothing;
+// @ts-expect-error the schema needs a default for locale
+createPartywall({ settings: { schema: shop } });
+// @ts-expect-error a default that the schema does not accept
+createPartywall({ settings: { schema: shop, defaults: { locale: "tlh" } } });
+same<ReturnType<typeof untyped.settings>, Readonly<Record<string, unknown>>>(true);
+
 // Guards keep the type they came with.
 same<typeof typed.postgres, typeof guard>(true);
 void typed.postgres.pool.query("select 1");
