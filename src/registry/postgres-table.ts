@@ -25,17 +25,24 @@ export function createTableStatements({ schema, table }: TableNames): string[] {
   status text not null constraint ${table}_status_check check (status in ('provisioning', 'active', 'suspended', 'deleted')),
   placement jsonb not null,
   fields jsonb not null,
+  settings jsonb not null default '{}',
   version integer not null,
   created_at timestamptz not null,
   updated_at timestamptz not null
 )`,
-    `alter table ${schema}.${table} add column if not exists settings jsonb not null default '{}'`,
+    // Asked first: ALTER TABLE wants the owner even where there is nothing to add.
+    `do $registry$ begin
+  if not exists (select from pg_catalog.pg_attribute
+      where attrelid = to_regclass('${schema}.${table}') and attname = 'settings' and not attisdropped) then
+    alter table ${schema}.${table} add column settings jsonb not null default '{}';
+  end if;
+end $registry$`,
     `revoke all on table ${schema}.${table} from public`,
     `create table if not exists ${schema}.${table}_domains (
   domain text collate "C" constraint ${table}_domains_pkey primary key,
-  tenant_id text collate "C" not null constraint ${table}_domains_tenant_id_fkey references ${schema}.${table} on delete cascade
+  tenant_id text collate "C" not null constraint ${table}_domains_tenant_id_fkey references ${schema}.${table} on delete cascade,
+  constraint ${table}_domains_tenant_id_key unique (tenant_id, domain)
 )`,
-    `create index if not exists ${table}_domains_tenant_id_idx on ${schema}.${table}_domains (tenant_id)`,
     `revoke all on table ${schema}.${table}_domains from public`,
   ];
 }

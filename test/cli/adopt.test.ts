@@ -141,7 +141,7 @@ describeEngine("postgres", "partywall adopt", () => {
     const ask = (sql: string) =>
       withClient(database.url, async (client) => (await client.query(sql)).rows as unknown[]);
     const records = () => ask("select id, slug, status from partywall.tenants order by id");
-    const insert = `insert into partywall.tenants values ('t', 'slug', 'Name', 'active', '{}', '{}', 1, now(), now())`;
+    const insert = `insert into partywall.tenants (id, slug, name, status, placement, fields, version, created_at, updated_at) values ('t', 'slug', 'Name', 'active', '{}', '{}', 1, now(), now())`;
     const present = "select to_regclass('partywall.tenants') is not null as present";
     beforeEach(() => ask(`create role ${registry()} login password 'secret'`));
 
