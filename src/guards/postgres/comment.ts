@@ -97,7 +97,7 @@ export function commentSubmittable(submittable: object, comment: string): void {
 // encodeURIComponent() leaves a few characters, of which a quote and an asterisk mean something here.
 function encoded(text: string): string {
   return encodeURIComponent(
-    [...text]
+    Array.from(text)
       .slice(0, LONGEST_VALUE)
       .join("")
       .replace(/\p{Surrogate}/gu, "\u{FFFD}"),
