@@ -155,6 +155,8 @@ describeEngine("postgres", "the comment that names the tenant", () => {
       async ({ pw, client, seen }) => {
         await pw.run(ID, () => client.query("select 3"), { principal: "ada's" });
         expect(await seen()).toBe("select 3 /*slug='b',who='ada%27s'*/");
+        await pw.run(ID, () => client.query("select 3"), { principal: "bob" });
+        expect(await seen()).toBe("select 3 /*slug='b',who='bob'*/");
         await pw.central(() => client.query("select 4"));
         expect(await seen()).toBe("select 4 /*slug='%2A%2F%3B--%20none',who='undefined'*/");
         await Promise.all(
