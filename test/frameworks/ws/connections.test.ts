@@ -8,8 +8,8 @@ import type { WsTenancyOptions } from "partywall/frameworks/ws";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { WebSocket, WebSocketServer } from "ws";
 import type { IncomingMessage } from "node:http";
-import { threeTenants, where } from "./host.js";
-import { dial, shout } from "./http.js";
+import { threeTenants, where } from "../instance.js";
+import { dial, shout } from "../http.js";
 
 type Options = WsTenancyOptions<IncomingMessage, string, Readonly<Record<string, unknown>>>;
 
