@@ -38,6 +38,7 @@ export const ERROR_CODES = {
   PW_GUARD_BYPASSED: { status: 500, expose: false },
   PW_TRANSACTION_SCOPE: { status: 500, expose: false },
   PW_UNIT_OF_WORK_SCOPE: { status: 500, expose: false },
+  PW_CONTAINER_SCOPE: { status: 500, expose: false },
   PW_COPY_FROM: { status: 500, expose: false },
   PW_LISTEN_ON_POOL: { status: 500, expose: false },
   PW_STATEMENT_REFUSED: { status: 500, expose: false },
