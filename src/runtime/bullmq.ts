@@ -78,9 +78,9 @@ const HARMLESS = new Set([
  * id alone, and is good for this queue and this job's name only. Job ids, deduplication ids and ids of job schedulers are
  * each tenant's own, so that no two tenants meet in one.
  *
- * In a tenant's scope `add`, `addBulk`, `upsertJobScheduler`, `getJobScheduler` and `removeJobScheduler` work; everything
- * else would show or change the jobs of all tenants and throws `PW_STATEMENT_REFUSED`. In a central scope jobs are central.
- * Outside every scope nothing can be added (`PW_NO_SCOPE`); the rest of the queue is as ever.
+ * In a tenant's scope `add`, `addBulk`, `upsertJobScheduler`, `getJobScheduler` and `removeJobScheduler` work, and in a central
+ * scope, where jobs are central; outside every scope they throw `PW_NO_SCOPE`. Everything else would show or change the jobs
+ * of all tenants: it works in a system scope and throws `PW_STATEMENT_REFUSED` everywhere else.
  *
  * @example
  * ```ts
@@ -123,7 +123,7 @@ export function tenantQueue<Queue extends BullQueue>(pw: JobHost, queue: Queue):
     get(target, key) {
       const method = typeof key === "string" ? methods[key] : undefined;
       if (method !== undefined) return method;
-      if (typeof key === "string" && !HARMLESS.has(key) && pw.scope()?.kind === "tenant")
+      if (typeof key === "string" && !HARMLESS.has(key) && pw.scope()?.kind !== "system")
         throw shared(key);
       const value: unknown = Reflect.get(target, key, target);
       return typeof value === "function" ? (value.bind(target) as unknown) : value;
@@ -215,6 +215,6 @@ function own(pw: JobHost, id: string): string {
 function shared(method: string): PartywallError {
   return new PartywallError(
     "PW_STATEMENT_REFUSED",
-    `${method} of a queue shows or changes the jobs of all tenants, so it is refused in a tenant's scope. Call it outside, for example in pw.system().`,
+    `${method} of a queue shows or changes the jobs of all tenants, so it works in a system scope alone. Call it inside pw.system({ reason }, fn).`,
   );
 }
