@@ -64,6 +64,19 @@ describeEngine("redis", "ioredis behind the wall", () => {
     expect(await keys()).toEqual([]);
   });
 
+  test("hands on what the server refuses, in a transaction too, as the error that it is", async () => {
+    const seen = await pw.run(A, async () => {
+      await redis.set("text", "v");
+      const [alone, results] = [
+        await redis.xread("STREAMS", "text", "0").catch((error: Error) => error),
+        await redis.multi().xread("STREAMS", "text", "0").blpop("text", 0).keys("*").exec(),
+      ];
+      return [alone, ...(results ?? []).map(([error, value]) => error ?? value)];
+    });
+    const wrongType = expect.objectContaining({ message: expect.stringMatching(/^WRONGTYPE/) });
+    expect(seen).toEqual([wrongType, wrongType, wrongType, ["text"]]);
+  });
+
   test("refuses a system scope, unless the server as it is was asked for", async () => {
     await pw.run(A, () => redis.set("k", "v"));
     const reason = { reason: "a test" };
