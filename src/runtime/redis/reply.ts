@@ -21,7 +21,8 @@ const CLEANERS: Readonly<Record<Exclude<ReplyNames, "none">, Cleaner>> = {
 
 /** The reply with the scope's prefix taken off the names in it. Throws `PW_GUARD_BYPASSED` for a name of somebody else. */
 export function withoutPrefix(space: Keyspace, names: ReplyNames, reply: unknown): unknown {
-  if (names === "none" || reply === null) return reply;
+  // In a transaction an error is a reply too.
+  if (names === "none" || reply === null || reply instanceof Error) return reply;
   if (names === "entries" && !Array.isArray(reply)) return byName(space, reply);
   // "QUEUED", in a transaction.
   if (!Array.isArray(reply) || reply.length === 0) return reply;
