@@ -28,7 +28,7 @@ export function keyspaceOf(
  * What the names of a tenant begin with. The braces are a hash tag: a cluster keeps a tenant's keys in one slot
  * ({@link https://redis.io/docs/latest/operate/oss_and_stack/reference/cluster-spec/ Redis cluster specification}).
  */
-function tenantPrefix(realm: string, tenantId: string): string {
+export function tenantPrefix(realm: string, tenantId: string): string {
   return `pw:${encoded(realm)}:{${encoded(tenantId)}}:`;
 }
 
