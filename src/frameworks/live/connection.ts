@@ -69,10 +69,13 @@ export class LiveConnection {
     return this.#last;
   }
 
-  /** Calls `fn` in the scope of the opening, after the handlers of what came before. */
+  /** Calls `fn` in the scope of the opening, after the handlers of what came before; at once where nothing is heard any more. */
   conclude(fn: () => void): void {
-    if (this.#waiting === 0) return this.inScope(fn);
-    this.#last = this.#last.then(() => this.inScope(calling(fn)));
+    if (this.#waiting === 0 || !this.#isOpen) return this.inScope(fn);
+    // A turn later, for a handler may have put off what it does to the end of its own.
+    this.#last = this.#last
+      .then(() => new Promise((turn) => void setImmediate(turn)))
+      .then(() => this.inScope(calling(fn)));
   }
 
   /** Decides whether it may stay, and ends it where not. */
@@ -140,8 +143,8 @@ export class LiveConnection {
   }
 }
 
-// An error of a listener is the application's own, as it would be without a gate.
-function calling(handler: () => void): () => void {
+/** Calls a listener whose error is the application's own, as it would be without a gate. */
+export function calling(handler: () => void): () => void {
   return () => {
     try {
       handler();

@@ -97,7 +97,7 @@ export function tenantIdOf(scope: Scope | undefined): string | undefined {
 }
 
 /** The refusal of what another tenant's scope may not do. */
-function foreign(what: string): PartywallError {
+export function foreign(what: string): PartywallError {
   return new PartywallError(
     "PW_SCOPE_SWITCH",
     `${what} in a tenant's scope, so it was not done. Do it in that tenant's own scope, or in pw.system() for all.`,
