@@ -8,7 +8,7 @@ import type { Account } from "../support/unprivileged-account.js";
 
 const ROOT = fileURLToPath(new URL("../..", import.meta.url));
 
-/** The music shop as a process of its own. */
+/** An example, such as the music shop, as a process of its own. */
 export interface ShopProcess {
   readonly pid: number;
   /** Everything printed so far, errors included. */
@@ -24,18 +24,23 @@ export interface ShopProcess {
 
 const running = new Set<ShopProcess>();
 
-/** Starts the example as `npm start` does, with these flags. */
+/** Starts the music shop as `npm start` does, with these flags. */
 export function startShop(flags: readonly string[], account?: Account): ShopProcess {
-  const child = spawn(
-    process.execPath,
-    ["--import", "tsx", "examples/music-shop/main.ts", ...flags],
-    {
-      cwd: ROOT,
-      env: { PATH: process.env["PATH"], HOME: process.env["HOME"], TMPDIR: process.env["TMPDIR"] },
-      stdio: ["ignore", "pipe", "pipe"],
-      ...(account && { uid: account.uid, gid: account.gid }),
-    },
-  );
+  return startExample("music-shop", flags, account);
+}
+
+/** Starts an example, with these flags, as a process of its own. */
+export function startExample(
+  name: string,
+  flags: readonly string[] = [],
+  account?: Account,
+): ShopProcess {
+  const child = spawn(process.execPath, ["--import", "tsx", `examples/${name}/main.ts`, ...flags], {
+    cwd: ROOT,
+    env: { PATH: process.env["PATH"], HOME: process.env["HOME"], TMPDIR: process.env["TMPDIR"] },
+    stdio: ["ignore", "pipe", "pipe"],
+    ...(account && { uid: account.uid, gid: account.gid }),
+  });
   let output = "";
   const looking = new Set<() => void>();
   for (const stream of [child.stdout, child.stderr]) {

@@ -1,5 +1,9 @@
+import { mkdtemp, rm } from "node:fs/promises";
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { pathToFileURL } from "node:url";
 import type { ApplicationService } from "@adonisjs/core/types";
 
 /** What an application of AdonisJS is made of, for a test. */
@@ -17,6 +21,9 @@ export async function startAdonis(
   { routes, providers = [], config = {} }: AdonisSetup,
   atEnd: (stop: () => unknown) => void,
 ): Promise<number> {
+  // AdonisJS writes the types of its routes there.
+  const root = await mkdtemp(join(tmpdir(), "partywall-adonis-"));
+  atEnd(() => rm(root, { recursive: true, force: true }));
   const { IgnitorFactory } = await import("@adonisjs/core/factories");
   const { defineConfig } = await import("@adonisjs/core/logger");
   const ignitor = new IgnitorFactory()
@@ -30,7 +37,7 @@ export async function startAdonis(
       rcFileContents: { providers: [...providers] },
     })
     .preload(routes)
-    .create(new URL("file:///nowhere/"));
+    .create(pathToFileURL(`${root}/`));
   let server: Server | undefined;
   Object.assign(process.env, { HOST: "127.0.0.1", PORT: "0" });
   await ignitor.httpServer().start((handler) => {
