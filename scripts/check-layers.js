@@ -60,7 +60,33 @@ const LAYERS = {
 
 /** The packages that shipped code may import, and where. Everything else is passed in by the caller. */
 const PACKAGES = {
+  "@nestjs/common": [
+    "frameworks/nest/decorators.ts",
+    "frameworks/nest/event.ts",
+    "frameworks/nest/guard.ts",
+    "frameworks/nest/http.ts",
+    "frameworks/nest/interceptor.ts",
+    "frameworks/nest/message.ts",
+    "frameworks/nest/module.ts",
+    "frameworks/nest/options.ts",
+    "frameworks/nest/refused.ts",
+    "frameworks/nest/tenancy.ts",
+  ],
+  "@nestjs/core": [
+    "frameworks/nest/decorators.ts",
+    "frameworks/nest/message.ts",
+    "frameworks/nest/module.ts",
+  ],
   jose: ["resolvers/jwt.ts", "resolvers/jwt-key.ts"],
+  rxjs: [
+    "frameworks/nest/client.ts",
+    "frameworks/nest/event.ts",
+    "frameworks/nest/http.ts",
+    "frameworks/nest/in-scope.ts",
+    "frameworks/nest/interceptor.ts",
+    "frameworks/nest/message.ts",
+    "frameworks/nest/refused.ts",
+  ],
   jiti: ["cli/module-loader.ts"],
   "@babel/parser": [
     "adopt/schema-files/drizzle-source.ts",
