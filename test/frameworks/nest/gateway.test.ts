@@ -37,7 +37,7 @@ async function gateway(more: Partial<TenancyModuleOptions> = {}) {
   @UseGuards(AuthGuard)
   @UseInterceptors({
     intercept: (_: ExecutionContext, next: CallHandler) =>
-      next.handle().pipe(map((value: unknown) => `${value} ${where(pw)}`)),
+      next.handle().pipe(map((value: unknown) => `${String(value)} ${where(pw)}`)),
   })
   class Gateway {
     handleConnection() {
@@ -81,7 +81,7 @@ async function gateway(more: Partial<TenancyModuleOptions> = {}) {
     {
       imports: [
         byHeader(pw, {
-          pw: { ...pw, ...watched(pw, (id) => left.push(id)) } as never,
+          pw: { ...pw, ...watched(pw, (id) => left.push(id)) },
           principal: (context) => clientOf(context).data.user,
           ...more,
         }),

@@ -45,7 +45,7 @@ async function endpoint(fields: readonly string[]) {
       const made = fields.map((name) => {
         const callback = this.resolver[name as "mine"];
         return this.creator.create(
-          this.resolver as never,
+          this.resolver,
           callback,
           name,
           undefined,

@@ -96,7 +96,7 @@ function clientOf(port: number): ClientTCP {
     transport: Transport.TCP,
     options: { host: "127.0.0.1", port },
   }) as ClientTCP;
-  onTestFinished(() => void client.close());
+  onTestFinished(() => client.close());
   return client;
 }
 

@@ -114,7 +114,7 @@ describe.each(["Express", "Fastify"] as const)("nest on %s: what a handler retur
     }
     const { body } = await started(
       {
-        imports: [byHeader(pw, { pw: { ...pw, ...watched(pw, (id) => left.push(id)) } as never })],
+        imports: [byHeader(pw, { pw: { ...pw, ...watched(pw, (id) => left.push(id)) } })],
         controllers: [Events],
       },
       platform,
@@ -140,7 +140,7 @@ describe.each(["Express", "Fastify"] as const)("nest on %s: what a handler retur
     }
     const { port } = await started(
       {
-        imports: [byHeader(pw, { pw: { ...pw, ...watched(pw, (id) => left.push(id)) } as never })],
+        imports: [byHeader(pw, { pw: { ...pw, ...watched(pw, (id) => left.push(id)) } })],
         controllers: [Events],
       },
       platform,

@@ -1,0 +1,61 @@
+import { randomBytes } from "node:crypto";
+import pg from "pg";
+import { createPartywall } from "partywall";
+import { applyWall, guardPg } from "partywall/guards/postgres";
+import { startEmbeddedPostgres } from "../../test/support/embedded-postgres.js";
+
+const ROLES = { app: "goals_app", system: "goals_system" } as const;
+
+/** A PostgreSQL of its own, with goals of two tenants behind the wall; all of it is gone when it is stopped. */
+export async function openDatabase() {
+  const server = await startEmbeddedPostgres({ settings: { fsync: "off" } });
+  try {
+    const passwords = { app: secret(), system: secret() };
+    const login = (role: keyof typeof ROLES) => {
+      const url = new URL(server.url);
+      url.username = ROLES[role];
+      url.password = passwords[role];
+      return url.href;
+    };
+    const client = new pg.Client({ connectionString: server.url });
+    await client.connect();
+    try {
+      for (const role of ["app", "system"] as const)
+        await client.query(
+          `create role ${ROLES[role]} login password ${client.escapeLiteral(passwords[role])}`,
+        );
+      await client.query(
+        "create table goals (tenant_id text not null, id integer primary key generated always as identity, title text not null, author text not null)",
+      );
+      await applyWall(client, { roles: ROLES, tables: ["goals"] });
+    } finally {
+      await client.end();
+    }
+    const pw = createPartywall({
+      realm: "nest-goals",
+      secret: secret(),
+      postgres: guardPg(pg, { app: login("app"), system: login("system") }),
+    });
+    for (const slug of ["acme", "globex"])
+      await pw.tenants.create({ id: `tenant-${slug}`, slug, name: `${slug} Ltd` });
+    return {
+      pw,
+      url: login("app"),
+      /** Where the database is, while it runs. */
+      folder: server.dataDir,
+      stop: async () => {
+        await pw.close();
+        await server.stop();
+      },
+    };
+  } catch (error) {
+    await server.stop();
+    throw error;
+  }
+}
+
+export type Database = Awaited<ReturnType<typeof openDatabase>>;
+
+function secret(): string {
+  return randomBytes(32).toString("hex");
+}
