@@ -1,6 +1,5 @@
 import type { CallHandler, ExecutionContext } from "@nestjs/common";
-import { EMPTY } from "rxjs";
-import type { Observable } from "rxjs";
+import { Observable } from "rxjs";
 import { PartywallError } from "../../errors.js";
 import { nodeRequest } from "../node-request.js";
 import type { NodeRequest } from "../node-request.js";
@@ -17,26 +16,25 @@ interface SocketClient {
 }
 
 /** Decides about an event of a gateway by the handshake of its connection, and runs the handler in the scope. */
-export async function throughSocket(
+export function throughSocket(
   tenancy: Tenancy,
   context: ExecutionContext,
   next: CallHandler,
-): Promise<Observable<unknown>> {
+): Observable<unknown> {
   const client = context.switchToWs().getClient<SocketClient>();
-  if (client.request === undefined)
+  const { request } = client;
+  if (request === undefined)
     throw new PartywallError(
       "PW_CONFIG",
       "An event came through a gateway whose connections keep no handshake, so its tenant cannot be found. Use @nestjs/platform-socket.io.",
     );
-  try {
-    return await through(tenancy, client.request, context, next);
-  } catch (error) {
-    if (!(error instanceof TenantRefusedException)) throw error;
+  return opened(tenancy, context, next, async (inside) => {
+    const outcome = await tenancy.gate.pass(nodeRequest(request), context, inside);
+    if ("value" in outcome) return;
     // Global filters do not reach gateways; this is the event that Nest's own filter sends.
-    const { detail, code } = error.problem.body;
+    const { detail, code } = outcome.problem.body;
     client.emit("exception", { status: "error", message: detail, code });
-    return EMPTY;
-  }
+  });
 }
 
 /** Decides about a root field of GraphQL by the request in its context, and runs the resolver in the scope. */
@@ -44,7 +42,7 @@ export function throughGraphql(
   tenancy: Tenancy,
   context: ExecutionContext,
   next: CallHandler,
-): Promise<Observable<unknown>> {
+): Observable<unknown> {
   const req = context.getArgByIndex<{ readonly req?: HttpRequest } | undefined>(2)?.req;
   if (req === undefined)
     throw new PartywallError(
@@ -52,43 +50,41 @@ export function throughGraphql(
       "The context of GraphQL has no request, so the tenant cannot be found. Let the context function return { req }.",
     );
   const raw = req.raw ?? req;
-  return through(tenancy, raw, context, next, () => {
-    tenancy.scopes.hold(raw, tenancy.host.scope());
-  });
-}
-
-function through(
-  tenancy: Tenancy,
-  req: NodeRequest,
-  context: ExecutionContext,
-  next: CallHandler,
-  entered?: () => void,
-): Promise<Observable<unknown>> {
   return opened(tenancy, context, next, async (inside) => {
-    const outcome = await tenancy.gate.pass(nodeRequest(req), context, () => {
-      entered?.();
+    const outcome = await tenancy.gate.pass(nodeRequest(raw), context, () => {
+      tenancy.scopes.hold(raw, tenancy.host.scope());
       return inside();
     });
     if ("problem" in outcome) throw new TenantRefusedException(outcome.problem);
   });
 }
 
-/** Runs a handler inside of what `open` opens, which stays open until its observable has ended. */
+/**
+ * Runs a handler inside of what `open` opens, which stays open until the handler's observable has ended or nobody listens.
+ * Where `open` does not call `inside` there is no value.
+ */
 export function opened(
   tenancy: Tenancy,
   context: ExecutionContext,
   next: CallHandler,
   open: (inside: () => Promise<void>) => Promise<unknown>,
-): Promise<Observable<unknown>> {
-  return new Promise((resolve, reject) => {
+): Observable<unknown> {
+  return new Observable((subscriber) => {
     let entered = false;
-    const inside = () => {
+    const inside = async () => {
+      // Whoever asked has gone while it was decided upon.
+      if (subscriber.closed) return;
       entered = true;
-      return new Promise<void>((ended) => resolve(inScope(next.handle(), { ended })));
+      await new Promise<void>((ended) => {
+        inScope(next.handle(), { ended }).subscribe(subscriber);
+      });
     };
-    open(inside).catch((error: unknown) => {
-      if (entered) tenancy.late(error, context);
-      else reject(error);
-    });
+    open(inside).then(
+      () => subscriber.complete(),
+      (error: unknown) => {
+        if (entered || subscriber.closed) tenancy.late(error, context);
+        else subscriber.error(error);
+      },
+    );
   });
 }

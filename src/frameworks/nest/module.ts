@@ -72,7 +72,7 @@ export class TenancyModule implements NestModule {
     return { ...wired([{ provide: OPTIONS, inject: [...inject], useFactory }]), imports };
   }
 
-  /** @internal Called by Nest when it begins with an application's middleware. */
+  /** Called by Nest when it begins with an application's middleware. */
   configure(): void {
     this.#adapter.httpAdapter?.use(this.#tenancy.scopes.open);
   }

@@ -161,6 +161,21 @@ describe("nest: gateways", () => {
     expect(seen.filter((line) => line.startsWith("handler"))).toEqual(["handler acme"]);
   });
 
+  it("do not run an event whose client went away while it was decided upon", async () => {
+    let admit: ((yes: boolean) => void) | undefined;
+    const { connect, seen, left } = await gateway({
+      authorize: () => new Promise<boolean>((resolve) => (admit = resolve)),
+    });
+    const socket = await connect("acme");
+    socket.emit("where", 1);
+    await expect.poll(() => admit).toBeDefined();
+    socket.disconnect();
+    await sleep(50);
+    admit?.(true);
+    await expect.poll(() => left).toEqual(["t-acme"]);
+    expect(seen).not.toContain("handler acme");
+  });
+
   it("tell an unknown tenant, a forbidden and a suspended one apart to nobody outside", async () => {
     const { connect } = await gateway({ authorize: () => false });
     const answers: unknown[] = [];

@@ -47,7 +47,7 @@ async function service(pw: Partywall) {
       seen.push(where(pw));
       return { data, slug, where: where(pw) };
     }
-    @MessagePattern({ cmd: "many", area: 1 })
+    @MessagePattern({ cmd: "many", area: 1, zone: "b" })
     many() {
       return of(1, 2, 3).pipe(map((n) => `${n} ${where(pw)}`));
     }
@@ -118,7 +118,7 @@ describe("nest: messages of microservices", () => {
     expect(answers).toEqual(tenants.map((slug, n) => ({ data: { n }, slug, where: slug })));
     expect(seen).toHaveLength(20);
     const many = await pw.run("t-globex", () =>
-      lastValueFrom(client.send({ area: 1, cmd: "many" }, "").pipe(toArray())),
+      lastValueFrom(client.send({ zone: "b", cmd: "many", area: 1 }, "").pipe(toArray())),
     );
     expect(many).toEqual(["1 globex", "2 globex", "3 globex"]);
     for (const pattern of ["one", "other"])
@@ -138,6 +138,9 @@ describe("nest: messages of microservices", () => {
       pw.run(id, () => firstValueFrom(client.send("where", 1).pipe(map(() => where(pw)))));
     expect(await heard("t-acme")).toBe("acme");
     expect(await heard("t-globex")).toBe("globex");
+    // Acme's message opened the connection, which is nobody's.
+    const outside = plain.send("central", "").pipe(map(() => where(pw)));
+    expect(await firstValueFrom(outside)).toBe("PW_NO_SCOPE");
   });
 
   it("cannot be sent outside every scope", async () => {

@@ -2,11 +2,14 @@ import { once } from "node:events";
 import { request as httpRequest, type IncomingMessage } from "node:http";
 import { setTimeout as sleep } from "node:timers/promises";
 import {
+  Body,
   Catch,
   Controller,
   Get,
+  Post,
   Sse,
   UseFilters,
+  UseGuards,
   UseInterceptors,
   type ArgumentsHost,
   type CallHandler,
@@ -29,6 +32,7 @@ import {
   throwError,
 } from "rxjs";
 import { describe, expect, it } from "vitest";
+import { ask } from "../http.js";
 import { threeTenants, watched, where } from "../instance.js";
 import { acme, byHeader, started } from "./tenancy.js";
 
@@ -240,12 +244,19 @@ describe.each(["Express", "Fastify"] as const)("nest on %s: around a handler", (
         await sleep(1);
         throw new Error("rejected");
       }
+      @Post("posted")
+      posted(@Body() body: string) {
+        throw new Error(`of ${body.length}`);
+      }
       @Get("errors")
       errors() {
         return throwError(() => new Error("emitted"));
       }
     }
-    const { body } = await started({ imports: [byHeader(pw)], controllers: [Failing] }, platform);
+    const { port, body } = await started(
+      { imports: [byHeader(pw)], controllers: [Failing] },
+      platform,
+    );
     const answers = await Promise.all([
       body("/throws"),
       body("/throws", globex),
@@ -262,5 +273,71 @@ describe.each(["Express", "Fastify"] as const)("nest on %s: around a handler", (
       "emitted acme acme",
       "emitted globex globex",
     ]);
+    const posted = await ask(port, {
+      path: "/posted",
+      method: "POST",
+      headers: { ...acme, "content-type": "text/plain" },
+      body: "x".repeat(70_000),
+    });
+    expect(posted.body).toBe("of 70000 acme acme");
+  });
+
+  it("an interceptor that waits is told when the client went away while it was decided upon", async () => {
+    const pw = await threeTenants();
+    let [asked, handled, ended] = [0, 0, 0];
+    let admit: (yes: boolean) => void = () => undefined;
+    @Controller()
+    class Handled {
+      @Get()
+      show() {
+        handled += 1;
+        return "shown";
+      }
+    }
+    const outer: NestInterceptor = {
+      intercept: (_, next) => next.handle().pipe(finalize(() => (ended += 1))),
+    };
+    const { port } = await started(
+      {
+        imports: [
+          byHeader(pw, {
+            authorize: () => {
+              asked += 1;
+              return new Promise<boolean>((resolve) => (admit = resolve));
+            },
+          }),
+        ],
+        controllers: [Handled],
+        providers: [{ provide: APP_INTERCEPTOR, useValue: outer }],
+      },
+      platform,
+    );
+    const req = httpRequest({ host: "127.0.0.1", port, headers: acme });
+    req.on("error", () => undefined).end();
+    await expect.poll(() => asked).toBe(1);
+    req.destroy();
+    await expect.poll(() => ended).toBe(1);
+    admit(true);
+    await sleep(20);
+    expect(handled).toBe(0);
+  });
+
+  it("adds to a Vary that a guard has set", async () => {
+    const pw = await threeTenants();
+    @Controller()
+    @UseGuards({
+      canActivate: (context: ExecutionContext) => {
+        context.switchToHttp().getResponse().header("vary", "Origin");
+        return true;
+      },
+    })
+    class Varied {
+      @Get()
+      show() {
+        return "shown";
+      }
+    }
+    const { port } = await started({ imports: [byHeader(pw)], controllers: [Varied] }, platform);
+    expect((await ask(port, { headers: acme })).headers.vary).toBe("Origin, x-tenant");
   });
 });
