@@ -162,17 +162,22 @@ describe("nest: gateways", () => {
   });
 
   it("do not run an event whose client went away while it was decided upon", async () => {
-    let admit: ((yes: boolean) => void) | undefined;
+    const asked: { admit: (yes: boolean) => void; fail: (error: Error) => void }[] = [];
+    const late: unknown[] = [];
     const { connect, seen, left } = await gateway({
-      authorize: () => new Promise<boolean>((resolve) => (admit = resolve)),
+      authorize: () => new Promise<boolean>((admit, fail) => void asked.push({ admit, fail })),
+      onLateError: (error) => void late.push(error),
     });
     const socket = await connect("acme");
     socket.emit("where", 1);
-    await expect.poll(() => admit).toBeDefined();
+    socket.emit("where", 2);
+    await expect.poll(() => asked).toHaveLength(2);
     socket.disconnect();
     await sleep(50);
-    admit?.(true);
+    asked[0]?.admit(true);
+    asked[1]?.fail(new Error("too late"));
     await expect.poll(() => left).toEqual(["t-acme"]);
+    await expect.poll(() => late).toEqual([new Error("too late")]);
     expect(seen).not.toContain("handler acme");
   });
 

@@ -6,6 +6,7 @@ import {
   Catch,
   Controller,
   Get,
+  Module,
   Post,
   Sse,
   UseFilters,
@@ -15,6 +16,7 @@ import {
   type CallHandler,
   type ExceptionFilter,
   type ExecutionContext,
+  type MiddlewareConsumer,
   type NestInterceptor,
 } from "@nestjs/common";
 import { APP_INTERCEPTOR } from "@nestjs/core";
@@ -339,5 +341,40 @@ describe.each(["Express", "Fastify"] as const)("nest on %s: around a handler", (
     }
     const { port } = await started({ imports: [byHeader(pw)], controllers: [Varied] }, platform);
     expect((await ask(port, { headers: acme })).headers.vary).toBe("Origin, x-tenant");
+  });
+});
+
+describe("nest: a request", () => {
+  it("keeps its scope over middleware that reads the body by itself", async () => {
+    const pw = await threeTenants();
+    @Module({})
+    class Reading {
+      configure(consumer: MiddlewareConsumer) {
+        consumer
+          .apply((req: IncomingMessage, _: unknown, next: () => void) => {
+            req.on("data", () => undefined).once("end", next);
+          })
+          .forRoutes("{*rest}");
+      }
+    }
+    @Controller()
+    @UseFilters({
+      catch: (_: unknown, host: ArgumentsHost) => {
+        host.switchToHttp().getResponse().status(500).send(where(pw));
+      },
+    })
+    class Failing {
+      @Post()
+      show() {
+        throw new Error("thrown");
+      }
+    }
+    const { port } = await started({
+      imports: [byHeader(pw), { module: Reading }],
+      controllers: [Failing],
+    });
+    const headers = { ...acme, "content-type": "application/octet-stream" };
+    const answer = await ask(port, { method: "POST", headers, body: "x".repeat(70_000) });
+    expect(answer.body).toBe("acme");
   });
 });
