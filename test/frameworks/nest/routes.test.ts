@@ -108,7 +108,7 @@ describe.each(["Express", "Fastify"] as const)("nest on %s: routes", (platform) 
     expect((await ask(port, { path: "/shared", headers: acme })).status).toBe(500);
   });
 
-  it("use singletons, whose tenant is that of the caller; durable and request-scoped providers go on", async () => {
+  it("use singletons, whose tenant is that of the caller; request-scoped providers go on", async () => {
     const pw = await threeTenants();
     const made = { singleton: 0, request: 0 };
     @Injectable()
