@@ -11,6 +11,7 @@ export {
   type PartywallEvents,
   type PartywallOptions,
 } from "./partywall.js";
+export type { TenantChange } from "./registry/changes.js";
 export type { FieldsInputOf, FieldsOf, UntypedFields } from "./registry/field-types.js";
 export type {
   AuditEvent,

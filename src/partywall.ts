@@ -1,4 +1,5 @@
 import type { CacheOptions } from "./registry/cache.js";
+import type { TenantChange } from "./registry/changes.js";
 import type { FieldsInputOf, FieldsOf, UntypedFields } from "./registry/field-types.js";
 import { memoryStore } from "./registry/memory-store.js";
 import { Registry } from "./registry/registry.js";
@@ -75,6 +76,11 @@ export interface PartywallOptions<
 export interface PartywallEvents extends LifecycleHandlers {
   /** Receives what the `audit` option receives, with the same power to keep a system scope closed. */
   readonly audit: AuditSink;
+  /**
+   * Told, in no scope, that the record of a tenant may have changed: created, suspended, moved, given other settings. Changes made by
+   * other processes are told where `invalidation` hears of them. What it throws is an uncaught exception.
+   */
+  readonly tenantChanged: (change: TenantChange) => void;
 }
 
 /** One Partywall instance; see `createPartywall`. Its functions need no `this`. */
@@ -277,10 +283,12 @@ export function createPartywall<
     snapshot: (snapshotOptions) => takeSnapshot(scopes.current(), keyring, snapshotOptions),
     resume: (snapshot, fn, resumeOptions) =>
       resumeSnapshot(scopes, registry, keyring, { realm, snapshot }, fn, resumeOptions),
-    on: (event, handler) =>
-      event === "audit"
-        ? trail.add(handler as AuditSink)
-        : lifecycle.on(event, handler as LifecycleHandlers["entering"]),
+    on: (event, handler) => {
+      if (event === "audit") return trail.add(handler as AuditSink);
+      if (event === "tenantChanged")
+        return registry.onChange(handler as PartywallEvents["tenantChanged"]);
+      return lifecycle.on(event, handler as LifecycleHandlers["entering"]);
+    },
     ready: async () => {
       await registry.ready();
       for (const guard of guards) await guard.ready();

@@ -72,7 +72,7 @@ export function tenancy<Principal = unknown, Fields = Readonly<Record<string, un
     throw new PartywallError("PW_CONFIG", "tenancy() was called twice for one Socket.IO server.");
   const server = insides(io);
   wired.add(io);
-  const connections = new LiveConnections(settings);
+  const connections = new LiveConnections(host, settings);
   const tenantOf = new WeakMap<Client, string>();
   const wire = (nsp: Namespace) =>
     wireNamespace(nsp, { host, entrance, settings, connections, tenantOf });

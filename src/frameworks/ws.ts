@@ -100,7 +100,7 @@ export function tenancy<
   const settings = liveSettings(common);
   const entrance = gate(host, common, LIVE_OPTIONS);
   assertFresh(wss, maxBufferedBytes);
-  const connections = new LiveConnections(settings);
+  const connections = new LiveConnections(host, settings);
   const socketOf = new WeakMap<object, Socket>();
   const ownerOf = new WeakMap<object, string>();
   if ((wss.clients as unknown) !== undefined)

@@ -4,6 +4,7 @@ import type { TenantDirectory, TenantKey } from "../scope/directory.js";
 import { unknownTenant } from "../scope/enterable.js";
 import type { Tenant } from "../scope/tenant.js";
 import { TenantCache, type CacheOptions, type RegistryEntry } from "./cache.js";
+import { ChangeListeners, type TenantChange } from "./changes.js";
 import { checkedFields } from "./fields.js";
 import { hardenedStore } from "./hardened-store.js";
 import { storeKey } from "./identifier.js";
@@ -21,6 +22,7 @@ export class Registry implements TenantDirectory {
   readonly settings: Settings;
   readonly #cache: TenantCache | undefined;
   readonly #invalidation: RegistryInvalidation | undefined;
+  readonly #changes = new ChangeListeners();
   #listening: Promise<void> | undefined;
   #closed = false;
 
@@ -82,9 +84,17 @@ export class Registry implements TenantDirectory {
     });
   }
 
-  /** Forgets what is cached of one tenant. */
+  /** Forgets what is cached of one tenant, and tells those who listen. */
   invalidate(id: string): void {
     this.#cache?.invalidate(id);
+    this.#changes.tell({ id });
+  }
+
+  /** Calls `handler` when a record may have changed, here or elsewhere; returns what ends it. */
+  onChange(handler: (change: TenantChange) => void): () => void {
+    const end = this.#changes.add(handler);
+    if (!this.#closed) this.#listen().catch(() => undefined);
+    return end;
   }
 
   /**
@@ -136,12 +146,15 @@ export class Registry implements TenantDirectory {
   }
 
   #listen(): Promise<void> {
-    const cache = this.#cache;
-    if (this.#invalidation === undefined || cache === undefined) return Promise.resolve();
+    const isHeard = this.#cache !== undefined || this.#changes.any;
+    if (this.#invalidation === undefined || !isHeard) return Promise.resolve();
     this.#listening ??= anchor.als.run(undefined, () =>
       this.#invalidation!.start(
-        (id) => cache.invalidate(id),
-        () => cache.clear(),
+        (id) => this.invalidate(id),
+        () => {
+          this.#cache?.clear();
+          this.#changes.tell({});
+        },
       ),
     );
     return this.#listening;

@@ -2,7 +2,7 @@ import { PartywallError } from "../../errors.js";
 import { tenantOf } from "../../scope/current.js";
 import type { Scope } from "../../scope/scope.js";
 import { outside, type LiveConnection } from "./connection.js";
-import type { Eviction, LiveSettings } from "./options.js";
+import type { Eviction, LiveSettings, WatchedHost } from "./options.js";
 
 /** Whose connections, in the terms that they are kept by. */
 export interface Target {
@@ -10,13 +10,19 @@ export interface Target {
   readonly actor?: string;
 }
 
-/** The connections of one server in this process, and the sweep that decides upon them again. */
+/**
+ * The connections of one server in this process, the sweep that decides upon them again, and the watch that closes those of a
+ * tenant that has been shut out.
+ */
 export class LiveConnections {
+  readonly #host: WatchedHost;
   readonly #sweepMs: number | false;
   readonly #byTenant = new Map<string, Set<LiveConnection>>();
   #sweeping: NodeJS.Timeout | undefined;
+  #unwatch: (() => void) | undefined;
 
-  constructor({ sweepMs }: Pick<LiveSettings<never>, "sweepMs">) {
+  constructor(host: WatchedHost, { sweepMs }: Pick<LiveSettings<never>, "sweepMs">) {
+    this.#host = host;
     this.#sweepMs = sweepMs;
   }
 
@@ -24,6 +30,7 @@ export class LiveConnections {
     const others = this.#byTenant.get(connection.tenantId) ?? new Set();
     this.#byTenant.set(connection.tenantId, others.add(connection));
     this.#arm();
+    this.#unwatch ??= this.#host.on("tenantChanged", ({ id }) => void this.#lookAgain(id));
     // Who was shut out while the door was opening was not among the connections yet.
     void connection.recheck();
   }
@@ -35,6 +42,8 @@ export class LiveConnections {
     if (this.#byTenant.size > 0) return;
     clearTimeout(this.#sweeping);
     this.#sweeping = undefined;
+    this.#unwatch?.();
+    this.#unwatch = undefined;
   }
 
   /** Those of a target, now. */
@@ -53,11 +62,34 @@ export class LiveConnections {
     if (this.#byTenant.size > 0) this.#arm();
   }
 
+  // One lookup for a tenant, however many its connections are.
+  async #lookAgain(id: string | undefined): Promise<void> {
+    for (const tenantId of id === undefined ? [...this.#byTenant.keys()] : [id]) {
+      if (!this.#byTenant.has(tenantId)) continue;
+      try {
+        await outside(() => this.#host.run({ id: tenantId }, () => undefined));
+      } catch (error) {
+        // A registry that does not answer has shut nobody out: messages and the sweep ask again.
+        if (isShutOut(error)) for (const connection of this.of({ tenantId })) connection.end();
+      }
+    }
+  }
+
   #arm(): void {
     if (this.#sweepMs === false || this.#sweeping !== undefined) return;
     this.#sweeping = outside(() => setTimeout(() => void this.#sweep(), Number(this.#sweepMs)));
     this.#sweeping.unref();
   }
+}
+
+const SHUT_OUT: readonly string[] = [
+  "PW_TENANT_UNKNOWN",
+  "PW_TENANT_SUSPENDED",
+  "PW_TENANT_NOT_READY",
+];
+
+function isShutOut(error: unknown): boolean {
+  return error instanceof PartywallError && SHUT_OUT.includes(error.code);
 }
 
 /**

@@ -6,10 +6,14 @@ import type { TenancyHost, TenancyOptions } from "../options.js";
 export interface LiveHost<Fields = Readonly<Record<string, unknown>>> extends TenancyHost<Fields> {
   scope(): Scope | undefined;
   bind<Args extends unknown[], Result>(fn: (...args: Args) => Result): (...args: Args) => Result;
+  on(event: "tenantChanged", handler: (change: { readonly id?: string }) => void): () => void;
 }
 
 /** What of it one connection uses. */
 export type ScopeHost = Pick<LiveHost, "run" | "scope" | "bind">;
+
+/** What of it the connections of a server use together. */
+export type WatchedHost = Pick<LiveHost, "run" | "on">;
 
 /** What `tenancy` takes for connections that stay open, beside what every framework's takes. */
 export interface LiveOptions<Req, Principal, Fields> extends Omit<

@@ -87,6 +87,15 @@ describe("socket.io: events", () => {
     expect(heard.filter((line) => line === "second")).toEqual([]);
   });
 
+  it("and no broadcast: who only listens is disconnected when the tenant is suspended", async () => {
+    const { pw, join } = await live({ sweepMs: false });
+    const [acme, globex] = [await join("acme"), await join("globex")];
+    const gone = once(globex.socket as never, "disconnect");
+    await pw.tenants.suspend("t-globex");
+    await gone;
+    expect(acme.socket.connected).toBe(true);
+  });
+
   it("keep their order, and what was sent before leaving is heard", async () => {
     let asked = 0;
     const { io, join } = await live({

@@ -407,6 +407,25 @@ describe("ws: eviction", () => {
     expect(bob.client.readyState).toBe(WebSocket.OPEN);
   });
 
+  it("comes at once to who only listens when the tenant is shut out, and to nobody for another change", async () => {
+    const asked: string[] = [];
+    const { pw, wall, join } = await live({
+      sweepMs: false,
+      authorize: ({ tenant }) => (asked.push(tenant.slug), true),
+    });
+    const [acme, globex] = [await join("acme"), await join("globex")];
+    await expect.poll(() => asked).toHaveLength(4);
+    await pw.tenants.update("t-acme", { name: "Acme & Sons" });
+    await pw.tenants.suspend("t-globex");
+    expect((await globex.closed)[0]).toBe(1008);
+    await pw.run("t-acme", () => wall.broadcast("still there"));
+    await expect.poll(() => acme.got).toEqual(["still there"]);
+    // One lookup told that Acme is not shut out: none of its connections had to be asked about.
+    expect(asked).toHaveLength(4);
+    await pw.tenants.delete("t-acme");
+    await acme.closed;
+  });
+
   it("reaches who was being let in while the membership went", async () => {
     let asked = 0;
     const { join } = await live({ sweepMs: false, authorize: () => (asked += 1) === 1 });
