@@ -1,7 +1,7 @@
 import { PartywallError } from "../errors.js";
 import type { Placement } from "../scope/tenant.js";
 import { frozenJson } from "../scope/frozen.js";
-import { domainName, isName, isSlug, isTenantId } from "./identifier.js";
+import { domainName, isName, isSlug, isTenantId } from "../scope/names.js";
 import type { TenantRecord } from "./record.js";
 import { STATUSES } from "./status.js";
 import { compareIds, type StoreKey, type StorePage, type TenantStore } from "./store.js";

@@ -2,7 +2,7 @@ import { isDeepStrictEqual } from "node:util";
 import { unknownTenant } from "../scope/enterable.js";
 import type { Guard, GuardedTenant } from "../scope/guard.js";
 import type { TenantStatus } from "../scope/tenant.js";
-import { isTenantId } from "./identifier.js";
+import { isTenantId } from "../scope/names.js";
 import type { TenantPatch, TenantRecord } from "./record.js";
 import type { Registry } from "./registry.js";
 import { STATUS_RULES } from "./status.js";

@@ -1,4 +1,4 @@
-import { isTenantId } from "./identifier.js";
+import { isTenantId } from "../scope/names.js";
 import { HintQueue } from "./hint-queue.js";
 import {
   connectionConfig,

@@ -7,7 +7,7 @@ import { TenantCache, type CacheOptions, type RegistryEntry } from "./cache.js";
 import { ChangeListeners, type TenantChange } from "./changes.js";
 import { checkedFields } from "./fields.js";
 import { hardenedStore } from "./hardened-store.js";
-import { storeKey } from "./identifier.js";
+import { storeKey } from "./store-key.js";
 import type { TenantRecord } from "./record.js";
 import type { Settings } from "./settings.js";
 import type { StandardSchemaV1 } from "./standard-schema.js";

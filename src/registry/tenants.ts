@@ -6,7 +6,7 @@ import { unknownTenant } from "../scope/enterable.js";
 import type { Placement, TenantStatus } from "../scope/tenant.js";
 import { checkedFields } from "./fields.js";
 import { isPlacement } from "./hardened-store.js";
-import { domainName, isName, isSlug, isTenantId } from "./identifier.js";
+import { domainName, isName, isSlug, isTenantId } from "../scope/names.js";
 import { TenantLife, type LifeFollowers } from "./life.js";
 import type { TenantRecord } from "./record.js";
 import type { Registry } from "./registry.js";

@@ -1,5 +1,5 @@
 import { PartywallError } from "../errors.js";
-import { domainName } from "../registry/identifier.js";
+import { domainName, hostNameOf } from "../scope/names.js";
 import { hostName } from "./host.js";
 import { knownOptions } from "./known-options.js";
 import type { Resolver } from "./resolver.js";
@@ -29,11 +29,11 @@ export interface DomainOptions {
  * ```
  */
 export function domain(own: readonly string[], options: DomainOptions = {}): Resolver {
-  const names = Array.isArray(own) ? own.map(domainName) : [undefined];
+  const names = Array.isArray(own) ? own.map(hostNameOf) : [undefined];
   if (names.includes(undefined))
     throw new PartywallError(
       "PW_CONFIG",
-      "domain() needs the list of the application's own domains, which are no tenant's, like [\"example.com\"]; [] where there are none.",
+      'domain() needs the list of the application\'s own domains, which are no tenant\'s, like ["example.com"] or ["localhost"]; [] where there are none.',
     );
   knownOptions("domain()", options, ["name"]);
   const { name = "domain" } = options;

@@ -1,5 +1,5 @@
 import { PartywallError } from "../errors.js";
-import { domainName, isSlug, isTenantId } from "../registry/identifier.js";
+import { domainName, isSlug, isTenantId } from "../scope/names.js";
 import type { Candidate, Identifier } from "./resolver.js";
 
 /**

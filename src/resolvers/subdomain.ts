@@ -1,4 +1,5 @@
 import { PartywallError } from "../errors.js";
+import { isHostName } from "../scope/names.js";
 import { hostName } from "./host.js";
 import { malformed } from "./identifier.js";
 import { knownOptions } from "./known-options.js";
@@ -16,9 +17,6 @@ export interface SubdomainOptions {
   /** Name in the chain; default `subdomain:<baseDomain>`. */
   readonly name?: string;
 }
-
-const DOMAIN =
-  /^(?=.{1,253}$)[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?(\.[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)*$/;
 
 /**
  * Finds the tenant's slug in the host: `acme` in `acme.example.com` for `subdomain("example.com")`.
@@ -42,7 +40,7 @@ const DOMAIN =
  */
 export function subdomain(baseDomain: string, options: SubdomainOptions = {}): Resolver {
   const base = typeof baseDomain === "string" ? baseDomain.toLowerCase() : "";
-  if (!DOMAIN.test(base) || /(^|\.)[0-9]+$/.test(base))
+  if (!isHostName(base))
     throw new PartywallError(
       "PW_CONFIG",
       'subdomain() needs the domain above the tenants, without scheme, port or dots around it, like "example.com".',

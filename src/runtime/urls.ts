@@ -1,5 +1,6 @@
 import { PartywallError } from "../errors.js";
 import { tenantScope } from "../scope/current.js";
+import { isHostName, isSlug } from "../scope/names.js";
 import type { Scope } from "../scope/scope.js";
 import { pathIn } from "./urls/path.js";
 
@@ -44,9 +45,6 @@ export interface Urls extends TenantUrls {
   for(tenant: AddressedTenant): TenantUrls;
 }
 
-const SLUG = /^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/;
-const DOMAIN =
-  /^(?=.{1,253}$)(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)*[a-z0-9-]*[a-z][a-z0-9-]*$/;
 const PATTERN = /^\/(?:[\w~-][\w.~-]*\/)*:tenant(?:\/[\w~-][\w.~-]*)*$/;
 
 /**
@@ -71,7 +69,7 @@ export function urls(host: UrlHost, options: UrlOptions): Urls {
   const isSubdomain = place === "subdomain";
   if (!isSubdomain && (typeof place !== "string" || !PATTERN.test(place)))
     throw refused('place is "subdomain" or a pattern with one :tenant, like "/t/:tenant"');
-  if (isSubdomain && !DOMAIN.test(base.hostname)) throw refused("nothing is below an IP address");
+  if (isSubdomain && !isHostName(base.hostname)) throw refused("nothing is below an IP address");
   if (by !== "slug" && (by !== "id" || isSubdomain))
     throw refused('by is "slug", or "id" where the place is a path');
 
@@ -116,7 +114,7 @@ function baseOf(given: string): URL {
 }
 
 function slugOf({ slug }: AddressedTenant): string {
-  if (typeof slug !== "string" || !SLUG.test(slug)) throw refused("the tenant has no valid slug");
+  if (!isSlug(slug)) throw refused("the tenant has no valid slug");
   return slug;
 }
 

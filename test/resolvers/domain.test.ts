@@ -30,6 +30,12 @@ describe("domain", () => {
     expect(await at(host)).toBeUndefined();
   });
 
+  it("takes hosts below a single label for the application's own, as in development", async () => {
+    const local = (host: string) => outcome(() => domain(["localhost"]).resolve(request({ host })));
+    expect(await local("acme.localhost:3000")).toBeUndefined();
+    expect(await local("acme.test")).toEqual({ by: "domain", value: "acme.test" });
+  });
+
   it("takes a look-alike of an own domain for a stranger's", async () => {
     for (const host of ["evilexample.com", "example.com.evil.org", "xn--exmple-cua.com"])
       // oxlint-disable-next-line no-await-in-loop -- each by itself

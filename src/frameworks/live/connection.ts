@@ -1,6 +1,5 @@
-import { PartywallError } from "../../errors.js";
 import { anchor } from "../../scope/anchor.js";
-import type { Scope, TenantScope } from "../../scope/scope.js";
+import { tenantScope } from "../../scope/current.js";
 import type { Passage } from "../gate.js";
 import { isRefusal } from "../problem.js";
 import type { LiveSettings, ScopeHost } from "./options.js";
@@ -154,12 +153,4 @@ export function calling(handler: () => void): () => void {
       });
     }
   };
-}
-
-function tenantScope(scope: Scope | undefined): TenantScope {
-  if (scope?.kind === "tenant") return scope;
-  throw new PartywallError(
-    "PW_NO_SCOPE",
-    "A connection was to be opened outside its tenant's scope. It must be of the Partywall instance that was given to tenancy().",
-  );
 }

@@ -1,5 +1,5 @@
 import { PartywallError } from "../../errors.js";
-import { tenantOf } from "../../scope/current.js";
+import { tenantOf, tenantScope } from "../../scope/current.js";
 import type { Scope, TenantScope } from "../../scope/scope.js";
 import type { ContainerHost } from "./host.js";
 import { pin } from "./pin.js";
@@ -13,9 +13,7 @@ export class Life {
 
   /** Throws {@link TenantContextError} where no tenant is current. */
   constructor(host: ContainerHost) {
-    const scope = host.scope();
-    tenantOf(scope);
-    this.scope = scope as TenantScope;
+    this.scope = tenantScope(host.scope());
     this.#host = host;
   }
 
