@@ -16,7 +16,7 @@ export type { DatabaseDrop } from "./postgres/erase-database.js";
 export { scanTenant } from "./postgres/scan.js";
 export type { ScanOptions, ScannedColumn, ScanReport } from "./postgres/scan.js";
 export { ownershipMark } from "./postgres/mark.js";
-export { tenantMover } from "./postgres/move/mover.js";
+export { tenantMover, type TenantMover } from "./postgres/move/mover.js";
 export type {
   HoldingGuard,
   HomeBuilder,
@@ -24,8 +24,7 @@ export type {
   MoveOptions,
   MoveReport,
   MoverOptions,
-  TenantMover,
-} from "./postgres/move/mover.js";
+} from "./postgres/move/options.js";
 export type { MoveEntry, MoveStep } from "./postgres/move/journal.js";
 export { homeName } from "./postgres/home-name.js";
 export { provisioner } from "./postgres/provisioner.js";

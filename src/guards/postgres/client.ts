@@ -15,6 +15,7 @@ import type {
 import { keepScope } from "./keep-scope.js";
 import { assertHome, homeError } from "./home-proof.js";
 import { sharedPlace, type Place } from "./place.js";
+import { AT, take, UNCONFIGURED, type Post } from "./post.js";
 import { PreparedStatements } from "./prepared.js";
 import { proofQueries } from "./private-names.js";
 import { sealedQueryClass, type SealKeeper, type TicketedQuery } from "./query.js";
@@ -54,28 +55,7 @@ export interface GuardedClient extends PgClient {
   settle(done: (destroy: boolean) => void): void;
 }
 
-/** Marks the configuration of a pool whose login is not configured; its connections refuse to connect. */
-export const UNCONFIGURED = Symbol("partywall.unconfigured");
-
-/** Where a connection is, and under which login if not the server's own. */
-export interface Post {
-  readonly place: Place;
-  readonly login: { readonly user: string; readonly password: string } | undefined;
-}
-
-/** Holds the {@link Post} in a pool's configuration; absent for the place that the configuration itself says. */
-export const AT = Symbol("partywall.at");
-
 export type GuardedClientClass = new (config?: unknown) => GuardedClient;
-
-// What a connection string says of these stands before any option, so they are set where the driver keeps them.
-function take(client: PgClient, { place, login }: Post): void {
-  const { connectionParameters: parameters } = client;
-  if (place.database !== undefined) client.database = parameters.database = place.database;
-  if (login === undefined) return;
-  client.user = parameters.user = login.user;
-  client.password = login.password;
-}
 
 // Between -1 and 1, as setseed() takes it.
 const freshSeed = () => (randomInt(2 ** 47) / 2 ** 46 - 1).toFixed(15);

@@ -1,5 +1,6 @@
 export { guardPg } from "./guard.js";
-export type { ConnectionBudget, GuardPgOptions, HoldOptions, PostgresGuard } from "./guard.js";
+export type { PostgresGuard } from "./guard.js";
+export type { ConnectionBudget, GuardPgOptions, HoldOptions } from "./options.js";
 export type { PgLogin, PgServer } from "./servers.js";
 export type { Credentials, TenantLogin } from "./router.js";
 export type { BootAudit } from "./audit/boot-audit.js";

@@ -1,6 +1,6 @@
 import { PartywallError } from "../../errors.js";
 import { anchor } from "../../scope/anchor.js";
-import { AT, type Post } from "./client.js";
+import { AT, type Post } from "./post.js";
 import type { PgClient } from "./driver.js";
 import type { Place } from "./place.js";
 import type { PlacePool, PlacePoolClass } from "./pool.js";
