@@ -1,0 +1,49 @@
+import { PartywallError } from "../../errors.js";
+import type { JobHost } from "./envelope.js";
+
+/** Members that take no job and show none. */
+const HARMLESS = new Set([
+  "name",
+  "qualifiedName",
+  "opts",
+  "on",
+  "once",
+  "off",
+  "addListener",
+  "removeListener",
+  "emit",
+  "listenerCount",
+  "waitUntilReady",
+  "close",
+  "closing",
+  "disconnect",
+  "toKey",
+  "keys",
+  "then",
+  "constructor",
+]);
+
+/** The object with methods of its own in place of some of its members; what is unknown is for a system scope alone. */
+export function confined<Native extends object>(
+  pw: JobHost,
+  native: Native,
+  kind: string,
+  methods: Readonly<Record<string, (...given: never[]) => unknown>>,
+): Native {
+  return new Proxy(native, {
+    get(target, key) {
+      if (typeof key === "string" && Object.hasOwn(methods, key)) return methods[key];
+      if (typeof key === "string" && !HARMLESS.has(key) && pw.scope()?.kind !== "system")
+        throw shared(kind, key);
+      const value: unknown = Reflect.get(target, key, target);
+      return typeof value === "function" ? (value.bind(target) as unknown) : value;
+    },
+  });
+}
+
+function shared(kind: string, member: string): PartywallError {
+  return new PartywallError(
+    "PW_STATEMENT_REFUSED",
+    `${member} of a ${kind} shows or changes the jobs of all tenants, so it works in a system scope alone. Call it inside pw.system({ reason }, fn).`,
+  );
+}

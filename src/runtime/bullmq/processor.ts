@@ -1,0 +1,76 @@
+import { PartywallError } from "../../errors.js";
+import { audienceOf, ENVELOPE, type JobHost } from "./envelope.js";
+
+/** The slice of BullMQ's job that a processor is given. */
+export interface BullJob {
+  readonly name: string;
+  readonly queueName: string;
+  readonly opts: object;
+  moveToDelayed(timestamp: number, token?: string): Promise<void>;
+}
+
+/** How {@link tenantProcessor} treats jobs. */
+export interface TenantProcessorOptions {
+  /** How long a job waits before it is looked at again, while its tenant is suspended or not ready; 60 000 ms unless told. */
+  readonly waitMs?: number;
+}
+
+/**
+ * A processor for a BullMQ 6 worker that runs each job in the scope of its envelope, whose tenant is read again from the
+ * registry on every run and every retry.
+ *
+ * A job without an envelope, or with one that is forged or was made for another queue or name, fails with
+ * `PW_SNAPSHOT_INVALID` and is not run. While the tenant is suspended, is being provisioned or cannot be looked up, the
+ * job waits: it is delayed by `waitMs`, which counts as no attempt. A deleted tenant's fails with `PW_TENANT_UNKNOWN`.
+ *
+ * @example
+ * ```ts
+ * import { Worker } from "bullmq";
+ * import { createPartywall } from "partywall";
+ * import { tenantProcessor } from "partywall/runtime/bullmq";
+ *
+ * const pw = createPartywall({ secret: process.env["PARTYWALL_SECRET"] });
+ * const processor = tenantProcessor(pw, async (job) => `${pw.current().slug} ${job.name}`, { waitMs: 5_000 });
+ * new Worker("reports", processor, { connection: { host: "127.0.0.1", port: 6379 } });
+ * ```
+ */
+export function tenantProcessor<Job extends BullJob, Result>(
+  pw: JobHost,
+  run: (job: Job, token?: string, signal?: AbortSignal) => Result | PromiseLike<Result>,
+  { waitMs = 60_000 }: TenantProcessorOptions = {},
+): (job: Job, token?: string, signal?: AbortSignal) => Promise<Result> {
+  if (!Number.isFinite(waitMs) || waitMs <= 0)
+    throw new PartywallError(
+      "PW_CONFIG",
+      "tenantProcessor({ waitMs }) must be a positive number of milliseconds.",
+    );
+  return async (job, token, signal) => {
+    const envelope = Reflect.get(job.opts, ENVELOPE) as string;
+    const audience = audienceOf(job.queueName, job.name);
+    let isInside = false;
+    const inside = async (): Promise<Result> => {
+      isInside = true;
+      return run(job, token, signal);
+    };
+    try {
+      return await pw.resume(envelope, inside, { audience });
+    } catch (error) {
+      if (isInside || !mustWait(error)) throw error;
+      await job.moveToDelayed(Date.now() + waitMs, token);
+      throw delayed(error);
+    }
+  };
+}
+
+const WAITING = ["PW_TENANT_SUSPENDED", "PW_TENANT_NOT_READY", "PW_REGISTRY_UNAVAILABLE"];
+
+function mustWait(error: unknown): boolean {
+  return error instanceof PartywallError && WAITING.includes(error.code);
+}
+
+// By its name the worker knows that the job was moved and neither done nor failed.
+function delayed(cause: unknown): Error {
+  const error = new Error("the job waits for its tenant", { cause });
+  error.name = "DelayedError";
+  return error;
+}
