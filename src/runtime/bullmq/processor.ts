@@ -1,5 +1,6 @@
 import { PartywallError } from "../../errors.js";
 import { audienceOf, ENVELOPE, type JobHost } from "./envelope.js";
+import { TenantQuota } from "./tenant-quota.js";
 
 /** The slice of BullMQ's job that a processor is given. */
 export interface BullJob {
@@ -13,6 +14,11 @@ export interface BullJob {
 export interface TenantProcessorOptions {
   /** How long a job waits before it is looked at again, while its tenant is suspended or not ready; 60 000 ms unless told. */
   readonly waitMs?: number;
+  /**
+   * How many jobs of one tenant run at once in this processor, whichever workers of the process share it; a whole number of at
+   * least 1, no limit unless told. Below the worker's `concurrency`, so that no tenant can hold all of it.
+   */
+  readonly maxPerTenant?: number;
 }
 
 /**
@@ -22,6 +28,9 @@ export interface TenantProcessorOptions {
  * A job without an envelope, or with one that is forged or was made for another queue or name, fails with
  * `PW_SNAPSHOT_INVALID` and is not run. While the tenant is suspended, is being provisioned or cannot be looked up, the
  * job waits: it is delayed by `waitMs`, which counts as no attempt. A deleted tenant's fails with `PW_TENANT_UNKNOWN`.
+ *
+ * With `maxPerTenant` a job whose tenant has as many under way is delayed as well, by about the time until one of them ends and by
+ * `waitMs` at most, so that other tenants' jobs behind it have their turn. Throws `PW_CONFIG` for options that cannot be.
  *
  * @example
  * ```ts
@@ -37,35 +46,60 @@ export interface TenantProcessorOptions {
 export function tenantProcessor<Job extends BullJob, Result>(
   pw: JobHost,
   run: (job: Job, token?: string, signal?: AbortSignal) => Result | PromiseLike<Result>,
-  { waitMs = 60_000 }: TenantProcessorOptions = {},
+  { waitMs = 60_000, maxPerTenant }: TenantProcessorOptions = {},
 ): (job: Job, token?: string, signal?: AbortSignal) => Promise<Result> {
   if (!Number.isFinite(waitMs) || waitMs <= 0)
     throw new PartywallError(
       "PW_CONFIG",
       "tenantProcessor({ waitMs }) must be a positive number of milliseconds.",
     );
+  if (maxPerTenant !== undefined && !(Number.isInteger(maxPerTenant) && maxPerTenant >= 1))
+    throw new PartywallError(
+      "PW_CONFIG",
+      "tenantProcessor({ maxPerTenant }) must be a whole number of at least 1.",
+    );
+  const quota = maxPerTenant === undefined ? undefined : new TenantQuota(maxPerTenant, waitMs);
   return async (job, token, signal) => {
     const envelope = Reflect.get(job.opts, ENVELOPE) as string;
     const audience = audienceOf(job.queueName, job.name);
     let isInside = false;
     const inside = async (): Promise<Result> => {
+      const scope = pw.scope();
+      const place = scope?.kind === "tenant" ? quota?.take(scope.tenant.id) : undefined;
+      if (typeof place === "number") throw new NoPlace(place);
       isInside = true;
-      return run(job, token, signal);
+      try {
+        return await run(job, token, signal);
+      } finally {
+        place?.();
+      }
     };
     try {
       return await pw.resume(envelope, inside, { audience });
     } catch (error) {
       if (isInside || !mustWait(error)) throw error;
-      await job.moveToDelayed(Date.now() + waitMs, token);
+      await job.moveToDelayed(error instanceof NoPlace ? error.until : Date.now() + waitMs, token);
       throw delayed(error);
     }
   };
 }
 
+/** All places of the tenant are taken; never seen outside. */
+class NoPlace extends Error {
+  readonly until: number;
+
+  constructor(until: number) {
+    super("as many jobs of the tenant run as may");
+    this.until = until;
+  }
+}
+
 const WAITING = ["PW_TENANT_SUSPENDED", "PW_TENANT_NOT_READY", "PW_REGISTRY_UNAVAILABLE"];
 
 function mustWait(error: unknown): boolean {
-  return error instanceof PartywallError && WAITING.includes(error.code);
+  return (
+    error instanceof NoPlace || (error instanceof PartywallError && WAITING.includes(error.code))
+  );
 }
 
 // By its name the worker knows that the job was moved and neither done nor failed.
