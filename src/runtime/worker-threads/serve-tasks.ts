@@ -25,17 +25,17 @@ export interface TaskPort {
  *   serveTasks(pw, "resize", parentPort, (width: number) => `${pw.current().slug}: ${width}`);
  * ```
  */
-export function serveTasks<Data>(
+export function serveTasks(
   pw: TaskHost,
   name: string,
   port: TaskPort,
-  fn: (data: Data) => unknown,
+  fn: (data: never) => unknown,
 ): void {
   const answer = async (message: Question): Promise<void> => {
     const task = (Object(message) as Partial<Question>).task;
     let reply: Answer;
     try {
-      const value = await openTask(pw, name, message, (data) => fn(data as Data));
+      const value = await openTask(pw, name, message, (data) => fn(data as never));
       reply = { task: task ?? 0, value };
     } catch (error) {
       // Nobody waits for an answer to it, and it must not pass unheard.
