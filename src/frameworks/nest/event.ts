@@ -2,38 +2,28 @@ import type { CallHandler, ExecutionContext } from "@nestjs/common";
 import { Observable } from "rxjs";
 import { PartywallError } from "../../errors.js";
 import { nodeRequest } from "../node-request.js";
-import type { NodeRequest } from "../node-request.js";
 import type { HttpRequest } from "./http.js";
+import { unconfined } from "./served.js";
 import { inScope } from "./in-scope.js";
 import { TenantRefusedException } from "./refused.js";
 import type { Tenancy } from "./tenancy.js";
 
-/** The slice of a client of Socket.IO. */
-interface SocketClient {
-  /** The request of the handshake. */
-  readonly request?: NodeRequest;
-  emit(event: string, data: unknown): unknown;
-}
-
-/** Decides about an event of a gateway by the handshake of its connection, and runs the handler in the scope. */
+/** Runs the handler of a gateway's event, which was let in when it was heard, in the scope that it is heard in. */
 export function throughSocket(
   tenancy: Tenancy,
   context: ExecutionContext,
   next: CallHandler,
 ): Observable<unknown> {
-  const client = context.switchToWs().getClient<SocketClient>();
-  const { request } = client;
-  if (request === undefined)
-    throw new PartywallError(
-      "PW_CONFIG",
-      "An event came through a gateway whose connections keep no handshake, so its tenant cannot be found. Use @nestjs/platform-socket.io.",
-    );
+  const scope = tenancy.host.scope();
+  if (scope?.kind !== "tenant") throw unconfined();
   return opened(tenancy, context, next, async (inside) => {
-    const outcome = await tenancy.gate.pass(nodeRequest(request), context, inside);
-    if ("value" in outcome) return;
-    // Global filters do not reach gateways; this is the event that Nest's own filter sends.
-    const { detail, code } = outcome.problem.body;
-    client.emit("exception", { status: "error", message: detail, code });
+    if ((await tenancy.routes(context)) === "central")
+      throw new PartywallError(
+        "PW_CONFIG",
+        "An event of a gateway is marked @Central(), but its connection belongs to a tenant. Leave the mark out, or open pw.central() elsewhere than in an event.",
+      );
+    // Entered again, so that it is held open until the last answer.
+    return tenancy.host.run({ id: scope.tenant.id }, inside);
   });
 }
 

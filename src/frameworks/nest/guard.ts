@@ -2,12 +2,14 @@ import { Inject, Injectable } from "@nestjs/common";
 import type { CanActivate, ExecutionContext } from "@nestjs/common";
 import { PartywallError } from "../../errors.js";
 import { enterHttp } from "./http.js";
+import { unconfined } from "./served.js";
 import { TENANCY } from "./tenancy.js";
 import type { Tenancy } from "./tenancy.js";
 
 /**
  * Lets an HTTP request in already here, for guards after it that need the tenant: `@UseGuards(AuthGuard, TenancyGuard,
- * RolesGuard)`. Without it requests are let in when all guards have passed. Throws `PW_CONFIG` elsewhere than in HTTP.
+ * RolesGuard)`. Without it requests are let in when all guards have passed. Events of gateways are in their tenant's scope before
+ * any guard. Throws `PW_CONFIG` for messages and resolvers.
  *
  * @example
  * ```ts
@@ -26,11 +28,16 @@ export class TenancyGuard implements CanActivate {
     this.#tenancy = tenancy;
   }
 
-  canActivate(context: ExecutionContext): Promise<boolean> {
-    if (context.getType<string>() !== "http")
+  canActivate(context: ExecutionContext): boolean | Promise<boolean> {
+    const type = context.getType<string>();
+    if (type === "ws") {
+      if (this.#tenancy.host.scope()?.kind !== "tenant") throw unconfined();
+      return true;
+    }
+    if (type !== "http")
       throw new PartywallError(
         "PW_CONFIG",
-        "TenancyGuard was asked about something that is no HTTP request. Leave it out there: events, messages and resolvers are let in after all guards.",
+        "TenancyGuard was asked about a message or a resolver, which are let in after all guards. Leave it out there.",
       );
     return new Promise((resolve, reject) => {
       enterHttp(this.#tenancy, context, {

@@ -1,7 +1,9 @@
 import { Inject, Module } from "@nestjs/common";
 import type { DynamicModule, NestModule, Provider } from "@nestjs/common";
-import { APP_FILTER, APP_INTERCEPTOR, HttpAdapterHost } from "@nestjs/core";
+import { APP_FILTER, APP_INTERCEPTOR, HttpAdapterHost, ModulesContainer } from "@nestjs/core";
 import { PARTYWALL } from "./decorators.js";
+import { assertServed } from "./served.js";
+import { TenantGateways } from "./gateways.js";
 import { TenancyInterceptor } from "./interceptor.js";
 import type { TenancyModuleAsyncOptions, TenancyModuleOptions } from "./options.js";
 import { RefusalFilter } from "./refused.js";
@@ -46,35 +48,45 @@ const OPTIONS = Symbol("partywall options");
 export class TenancyModule implements NestModule {
   readonly #tenancy: Tenancy;
   readonly #adapter: HttpAdapterHost;
+  readonly #modules: ModulesContainer;
 
   /** @internal Made by Nest. */
   constructor(
     @Inject(TENANCY) tenancy: Tenancy,
     @Inject(HttpAdapterHost) adapter: HttpAdapterHost,
+    @Inject(ModulesContainer) modules: ModulesContainer,
   ) {
     this.#tenancy = tenancy;
     this.#adapter = adapter;
+    this.#modules = modules;
   }
 
   /** Wires the module, for the whole application. */
-  static forRoot<Principal = unknown, Fields = Readonly<Record<string, unknown>>>(
-    options: TenancyModuleOptions<Principal, Fields>,
-  ): DynamicModule {
+  static forRoot<
+    Principal = unknown,
+    Fields = Readonly<Record<string, unknown>>,
+    GatewayPrincipal = unknown,
+  >(options: TenancyModuleOptions<Principal, Fields, GatewayPrincipal>): DynamicModule {
     return wired([{ provide: OPTIONS, useValue: options }]);
   }
 
   /** As {@link TenancyModule.forRoot}, with options that are made of what Nest provides. */
-  static forRootAsync<Principal = unknown, Fields = Readonly<Record<string, unknown>>>({
+  static forRootAsync<
+    Principal = unknown,
+    Fields = Readonly<Record<string, unknown>>,
+    GatewayPrincipal = unknown,
+  >({
     imports = [],
     inject = [],
     useFactory,
-  }: TenancyModuleAsyncOptions<Principal, Fields>): DynamicModule {
+  }: TenancyModuleAsyncOptions<Principal, Fields, GatewayPrincipal>): DynamicModule {
     return { ...wired([{ provide: OPTIONS, inject: [...inject], useFactory }]), imports };
   }
 
   /** Called by Nest when it begins with an application's middleware. */
   configure(): void {
     this.#adapter.httpAdapter?.use(this.#tenancy.scopes.open);
+    assertServed(this.#tenancy.gateways, this.#modules);
   }
 }
 
@@ -91,12 +103,17 @@ function wired(options: readonly Provider[]): DynamicModule {
       },
       { provide: PARTYWALL, inject: [TENANCY], useFactory: ({ host }: Tenancy) => host },
       {
+        provide: TenantGateways,
+        inject: [TENANCY],
+        useFactory: ({ gateways }: Tenancy) => gateways,
+      },
+      {
         provide: APP_INTERCEPTOR,
         inject: [TENANCY],
         useFactory: (tenancy: Tenancy) => new TenancyInterceptor(tenancy),
       },
       { provide: APP_FILTER, useFactory: () => new RefusalFilter() },
     ],
-    exports: [TENANCY, PARTYWALL],
+    exports: [TENANCY, PARTYWALL, TenantGateways],
   };
 }

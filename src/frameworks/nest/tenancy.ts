@@ -6,6 +6,7 @@ import { warn } from "../node-entrance.js";
 import type { Refusal, RouteKind } from "../options.js";
 import { kindOf } from "./decorators.js";
 import type { NestTenancyHost, TenancyModuleOptions } from "./options.js";
+import { TenantGateways } from "./gateways.js";
 import { RequestScopes } from "./request-scopes.js";
 
 /** Token of the module's {@link Tenancy}. */
@@ -22,14 +23,17 @@ export class Tenancy implements OnModuleDestroy {
     | ((refusal: Refusal<Fields>, context: ExecutionContext) => void | PromiseLike<void>)
     | undefined;
   readonly late: (error: unknown, context: ExecutionContext) => void;
+  readonly gateways: TenantGateways;
   readonly #gate: Gate<ExecutionContext> | undefined;
 
-  constructor({ pw, resolve, ...given }: TenancyModuleOptions) {
+  constructor(all: TenancyModuleOptions) {
+    const { pw, resolve, gateways: _, ...given } = all;
     const options = { routes: kindOf, ...given };
     this.host = pw;
     this.routes = options.routes;
     this.onRefusal = options.onRefusal;
     this.late = options.onLateError ?? warn;
+    this.gateways = new TenantGateways(all);
     this.#gate =
       resolve === undefined ? undefined : gate(pw, { ...options, resolve }, ["onLateError"]);
   }
