@@ -76,6 +76,7 @@ const PACKAGES = {
     "frameworks/nest/decorators.ts",
     "frameworks/nest/message.ts",
     "frameworks/nest/module.ts",
+    "frameworks/nest/served.ts",
   ],
   jose: ["resolvers/jwt.ts", "resolvers/jwt-key.ts"],
   rxjs: [

@@ -1,108 +1,13 @@
-import { randomUUID } from "node:crypto";
-import type { AddressInfo, Server } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
-import { Controller, Get, type INestMicroservice } from "@nestjs/common";
-import { NestFactory } from "@nestjs/core";
-import {
-  ClientProxyFactory,
-  EventPattern,
-  MessagePattern,
-  Payload,
-  Transport,
-  type ClientTCP,
-} from "@nestjs/microservices";
-import { createPartywall, type Partywall } from "partywall";
-import {
-  Central,
-  CurrentTenant,
-  TenancyModule,
-  tenantClient,
-  Universal,
-} from "partywall/frameworks/nest";
-import { firstValueFrom, lastValueFrom, map, of, toArray } from "rxjs";
+import { Controller, Get } from "@nestjs/common";
+import { MessagePattern, Transport } from "@nestjs/microservices";
+import { createPartywall } from "partywall";
+import { TenancyModule, tenantClient } from "partywall/frameworks/nest";
+import { firstValueFrom, lastValueFrom, map, toArray } from "rxjs";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { where } from "../instance.js";
-import { create, listen, moduleOf } from "./application.js";
-
-const secret = "a secret of the tests, long enough to be one";
-
-/** An instance with a secret, where Acme and Globex are active. */
-async function twoTenants(): Promise<Partywall> {
-  const pw = createPartywall({ realm: randomUUID(), secret });
-  onTestFinished(() => pw.close());
-  for (const slug of ["acme", "globex"])
-    // oxlint-disable-next-line no-await-in-loop -- in memory
-    await pw.tenants.create({ id: `t-${slug}`, slug, name: slug });
-  return pw;
-}
-
-/** A service on a free port, what it saw, and a client that knows nothing of tenants. */
-async function service(pw: Partywall) {
-  const [seen, refused]: [string[], string[]] = [[], []];
-  @Controller()
-  class Service {
-    @MessagePattern("where")
-    async where(@Payload() data: unknown, @CurrentTenant("slug") slug: string) {
-      await sleep(Math.random() * 5);
-      seen.push(where(pw));
-      return { data, slug, where: where(pw) };
-    }
-    @MessagePattern({ cmd: "many", area: 1, zone: "b" })
-    many() {
-      return of(1, 2, 3).pipe(map((n) => `${n} ${where(pw)}`));
-    }
-    @MessagePattern(["one", "other"])
-    several() {
-      return where(pw);
-    }
-    @EventPattern("happened")
-    happened(@Payload() data: string) {
-      seen.push(`${data} ${where(pw)}`);
-    }
-    @MessagePattern("central")
-    @Central()
-    central() {
-      return where(pw);
-    }
-    @MessagePattern("universal")
-    @Universal()
-    universal() {
-      return where(pw);
-    }
-  }
-  const module = TenancyModule.forRoot({
-    pw,
-    onRefusal: ({ error }) => void refused.push(error.code),
-  });
-  const app = await NestFactory.createMicroservice(
-    moduleOf({ imports: [module], controllers: [Service] }),
-    {
-      transport: Transport.TCP,
-      options: { host: "127.0.0.1", port: 0 },
-      logger: false,
-    },
-  );
-  onTestFinished(() => app.close());
-  await app.listen();
-  return { seen, refused, plain: clientOf(portOf(app)) };
-}
-
-function portOf(app: INestMicroservice): number {
-  return (app.unwrap<Server>().address() as AddressInfo).port;
-}
-
-function clientOf(port: number): ClientTCP {
-  const client = ClientProxyFactory.create({
-    transport: Transport.TCP,
-    options: { host: "127.0.0.1", port },
-  }) as ClientTCP;
-  onTestFinished(() => client.close());
-  return client;
-}
-
-/** What a message is answered with, or the error. */
-const answer = (sent: ReturnType<ClientTCP["send"]>): Promise<unknown> =>
-  firstValueFrom(sent).catch((error: unknown) => error);
+import { create, listen } from "./application.js";
+import { answer, clientOf, secret, service, tcpOf, twoTenants } from "./service.js";
 
 describe("nest: messages of microservices", () => {
   it("carry the tenant that they were sent from, and what was sent as it was", async () => {
@@ -241,7 +146,7 @@ describe("nest: messages of microservices", () => {
       );
       onTestFinished(() => app.close());
       await app.startAllMicroservices();
-      const client = tenantClient(pw, clientOf(portOf(tcp)));
+      const client = tenantClient(pw, clientOf(tcpOf(tcp)));
       const told = await pw.run("t-acme", () => firstValueFrom(client.send("where", "")));
       // What the module does not reach has no scope, rather than anybody's.
       expect(told).toBe(inherit ? "acme" : "PW_NO_SCOPE");
