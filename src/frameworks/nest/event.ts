@@ -4,6 +4,7 @@ import { PartywallError } from "../../errors.js";
 import { nodeRequest } from "../node-request.js";
 import type { HttpRequest } from "./http.js";
 import { unconfined } from "./served.js";
+import { assertOwnTree } from "./durable.js";
 import { inScope } from "./in-scope.js";
 import { TenantRefusedException } from "./refused.js";
 import type { Tenancy } from "./tenancy.js";
@@ -16,6 +17,7 @@ export function throughSocket(
 ): Observable<unknown> {
   const scope = tenancy.host.scope();
   if (scope?.kind !== "tenant") throw unconfined();
+  assertOwnTree(context.switchToWs().getClient<object>(), scope);
   return opened(tenancy, context, next, async (inside) => {
     if ((await tenancy.routes(context)) === "central")
       throw new PartywallError(
@@ -33,8 +35,9 @@ export function throughGraphql(
   context: ExecutionContext,
   next: CallHandler,
 ): Observable<unknown> {
-  const req = context.getArgByIndex<{ readonly req?: HttpRequest } | undefined>(2)?.req;
-  if (req === undefined)
+  const given = context.getArgByIndex<{ readonly req?: HttpRequest } | undefined>(2);
+  const req = given?.req;
+  if (given === undefined || req === undefined)
     throw new PartywallError(
       "PW_CONFIG",
       "The context of GraphQL has no request, so the tenant cannot be found. Let the context function return { req }.",
@@ -42,7 +45,9 @@ export function throughGraphql(
   const raw = req.raw ?? req;
   return opened(tenancy, context, next, async (inside) => {
     const outcome = await tenancy.gate.pass(nodeRequest(raw), context, () => {
-      tenancy.scopes.hold(raw, tenancy.host.scope());
+      const scope = tenancy.host.scope();
+      assertOwnTree(given, scope);
+      tenancy.scopes.hold(raw, scope);
       return inside();
     });
     if ("problem" in outcome) throw new TenantRefusedException(outcome.problem);

@@ -6,6 +6,7 @@ import type { AnsweringResponse } from "../node-entrance.js";
 import { nodeRequest } from "../node-request.js";
 import type { NodeRequest } from "../node-request.js";
 import type { Emitter } from "../node-scope.js";
+import { assertOwnTree } from "./durable.js";
 import { inScope } from "./in-scope.js";
 import { TenantRefusedException } from "./refused.js";
 import type { Tenancy } from "./tenancy.js";
@@ -63,7 +64,13 @@ export function enterHttp(tenancy: Tenancy, context: ExecutionContext, outcome: 
       setHeader: (name, value) => res.header(name, value),
     },
     inside: () => {
-      tenancy.scopes.hold(raw, tenancy.host.scope());
+      const scope = tenancy.host.scope();
+      try {
+        assertOwnTree(req, scope);
+      } catch (error) {
+        return outcome.failed(error);
+      }
+      tenancy.scopes.hold(raw, scope);
       outcome.inside();
     },
     refused: (problem) => outcome.failed(new TenantRefusedException(problem)),
