@@ -56,6 +56,8 @@ export async function openGoals() {
     }
     return {
       pw,
+      /** The application's login, for an ORM that opens pools of its own. */
+      url: login("app"),
       /** Where the database is, while it runs. */
       folder: server.dataDir,
       stop: async () => {

@@ -3,16 +3,15 @@ import { guardTypeorm } from "partywall/adapters/typeorm";
 import { TenancyModule } from "partywall/frameworks/nest";
 import { subdomain } from "partywall/resolvers";
 import { DataSource } from "typeorm";
-import type { Database } from "./database.js";
+import { roleOf, type openGoals } from "../goals-database.js";
 import { Goal } from "./goal.js";
 import { GoalsController, HealthController } from "./goals.controller.js";
 import { GoalsService } from "./goals.service.js";
-import { isMember } from "./members.js";
 
 /** The application: Partywall beneath TypeORM, and around the handlers. */
 @Module({})
 export class AppModule {
-  static over({ pw, url }: Database): DynamicModule {
+  static over({ pw, url }: Awaited<ReturnType<typeof openGoals>>): DynamicModule {
     return {
       module: AppModule,
       imports: [
@@ -20,8 +19,8 @@ export class AppModule {
           pw,
           resolve: subdomain("localhost"),
           // AuthGuard has run by then, although it is the controller's.
-          principal: (context) => context.switchToHttp().getRequest().user as unknown,
-          authorize: ({ tenant, principal }) => isMember(tenant.slug, principal),
+          principal: (context) => context.switchToHttp().getRequest().user as string,
+          authorize: ({ tenant, principal }) => roleOf(tenant.slug, principal) !== undefined,
         }),
       ],
       controllers: [GoalsController, HealthController],

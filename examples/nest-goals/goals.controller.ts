@@ -11,7 +11,7 @@ import {
 import { Central, CurrentPrincipal, CurrentTenant } from "partywall/frameworks/nest";
 import { interval, map, mergeMap, take } from "rxjs";
 import { GoalsService } from "./goals.service.js";
-import { AuthGuard } from "./members.js";
+import { AuthGuard } from "./auth.guard.js";
 
 @Controller("goals")
 @UseGuards(AuthGuard)

@@ -1,23 +1,13 @@
 import { NestFactory } from "@nestjs/core";
 import { DataSource } from "typeorm";
+import { openGoals } from "../goals-database.js";
 import { AppModule } from "./app.module.js";
-import { openDatabase } from "./database.js";
-import { GoalsService } from "./goals.service.js";
 
-const database = await openDatabase();
-const { pw, folder } = database;
+const database = await openGoals();
 const app = await NestFactory.create(AppModule.over(database), {
   logger: ["error", "warn"],
   forceCloseConnections: true,
 });
-
-// The same service in what runs for every tenant.
-await pw.each(
-  async () => {
-    await app.get(GoalsService).add(`the first goal of ${pw.current().slug}`, "the example");
-  },
-  { concurrency: 1 },
-);
 
 await app.listen(Number(process.env["PORT"] ?? 0), "127.0.0.1");
 const { port } = new URL(await app.getUrl());
@@ -40,7 +30,7 @@ curl '${at("/health")}'
 # … and reads a tenant's table
 curl '${at("/health/goals")}'
 
-The database is in ${folder}; Ctrl-C stops it, and it is gone.`);
+The database is in ${database.folder}; Ctrl-C stops it, and it is gone.`);
 
 let stopping = false;
 for (const signal of ["SIGINT", "SIGTERM"] as const) {
