@@ -16,6 +16,7 @@ const HARMLESS = new Set([
   "waitUntilReady",
   "close",
   "closing",
+  "onApplicationShutdown",
   "disconnect",
   "toKey",
   "keys",
@@ -30,15 +31,23 @@ export function confined<Native extends object>(
   kind: string,
   methods: Readonly<Record<string, (...given: never[]) => unknown>>,
 ): Native {
-  return new Proxy(native, {
+  const guarded: Native = new Proxy(native, {
     get(target, key) {
       if (typeof key === "string" && Object.hasOwn(methods, key)) return methods[key];
+      // Nest looks for hooks on whatever it provides.
+      if (!Reflect.has(target, key)) return undefined;
       if (typeof key === "string" && !HARMLESS.has(key) && pw.scope()?.kind !== "system")
         throw shared(kind, key);
       const value: unknown = Reflect.get(target, key, target);
-      return typeof value === "function" ? (value.bind(target) as unknown) : value;
+      if (typeof value !== "function") return value;
+      return (...given: unknown[]): unknown => {
+        const result: unknown = Reflect.apply(value, target, given);
+        // What is chained stays confined.
+        return result === target ? guarded : result;
+      };
     },
   });
+  return guarded;
 }
 
 function shared(kind: string, member: string): PartywallError {
