@@ -73,7 +73,7 @@ describeEngine("redis", "nest: what runs without a request", () => {
         },
       ],
     });
-    const queue = app.get<ReturnType<typeof tenantQueue>>(QUEUE);
+    const queue = app.get<Queue>(QUEUE);
     for (let n = 0; n < 10; n += 1)
       for (const slug of ["acme", "globex"])
         // oxlint-disable-next-line no-await-in-loop -- interleaved

@@ -1,4 +1,4 @@
-import { Transport, type MicroserviceOptions } from "@nestjs/microservices";
+import { Transport, type RedisOptions } from "@nestjs/microservices";
 import { tenantClient } from "partywall/frameworks/nest";
 import { firstValueFrom, lastValueFrom, map, toArray } from "rxjs";
 import { afterAll, beforeAll, expect, it } from "vitest";
@@ -9,7 +9,7 @@ import { answer, service, twoTenants } from "./service.js";
 
 describeEngine("redis", "nest: messages over Redis", () => {
   let redis: Redis;
-  const over = (): MicroserviceOptions => ({
+  const over = (): RedisOptions => ({
     transport: Transport.REDIS,
     options: { host: "127.0.0.1", port: redis.port },
   });

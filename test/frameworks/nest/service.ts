@@ -9,8 +9,10 @@ import {
   MessagePattern,
   Payload,
   Transport,
+  type ClientOptions,
   type ClientProxy,
-  type MicroserviceOptions,
+  type RedisOptions,
+  type TcpOptions,
 } from "@nestjs/microservices";
 import { createPartywall, type Partywall } from "partywall";
 import { Central, CurrentTenant, TenancyModule, Universal } from "partywall/frameworks/nest";
@@ -34,7 +36,10 @@ export async function twoTenants(): Promise<Partywall> {
 /** A service on a free port, what it saw, and a client that knows nothing of tenants. */
 export async function service(
   pw: Partywall,
-  over: MicroserviceOptions = { transport: Transport.TCP, options: { host: "127.0.0.1", port: 0 } },
+  over: TcpOptions | RedisOptions = {
+    transport: Transport.TCP,
+    options: { host: "127.0.0.1", port: 0 },
+  },
 ) {
   const [seen, refused]: [string[], string[]] = [[], []];
   @Controller()
@@ -82,14 +87,14 @@ export async function service(
 }
 
 /** How a service that listens on TCP is reached. */
-export function tcpOf(app: { unwrap<T>(): T }): MicroserviceOptions {
+export function tcpOf(app: { unwrap<T>(): T }): TcpOptions {
   const { port } = app.unwrap<Server>().address() as AddressInfo;
   return { transport: Transport.TCP, options: { host: "127.0.0.1", port } };
 }
 
 /** A client that knows nothing of tenants. */
-export function clientOf(over: MicroserviceOptions): ClientProxy {
-  const client = ClientProxyFactory.create(over as never);
+export function clientOf(over: TcpOptions | RedisOptions): ClientProxy {
+  const client = ClientProxyFactory.create(over as ClientOptions);
   onTestFinished(() => client.close());
   return client;
 }
