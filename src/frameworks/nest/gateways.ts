@@ -2,21 +2,18 @@ import { PartywallError } from "../../errors.js";
 import type { Eviction } from "../live/options.js";
 import { tenancy as socketIo } from "../socket-io.js";
 import type { SocketIoServer } from "../socket-io.js";
+import type { WsServer } from "../ws.js";
 import type { TenancyModuleOptions } from "./options.js";
 import { upgradesOf } from "./upgrades.js";
-import type { UpgradedServer } from "./upgrades.js";
 
 /** What one server of an application's gateways is evicted from by. */
 interface LiveServer {
   evict(whose: Eviction): unknown;
 }
 
-type Create = (port: number, options?: object) => object;
-
-/** The slice of Nest's `WebSocketAdapter` that is used; `IoAdapter` of Socket.IO has `createIOServer` too. */
+/** The slice of Nest's `WebSocketAdapter` that is used. */
 export interface GatewayAdapter {
   create(port: number, options?: never): unknown;
-  createIOServer?(port: number, options?: never): unknown;
 }
 
 /** The slice of Nest's application that {@link tenantAdapter} uses. */
@@ -46,6 +43,7 @@ export class TenantGateways {
   readonly #module: TenancyModuleOptions;
   readonly #servers: LiveServer[] = [];
   readonly #confined = new WeakSet<object>();
+  readonly #adapters = new WeakSet<object>();
 
   /** @internal Made by `TenancyModule`. */
   constructor(module: TenancyModuleOptions) {
@@ -60,35 +58,31 @@ export class TenantGateways {
     await Promise.all(this.#servers.map((server) => server.evict(whose)));
   }
 
-  /** @internal Whether there is a server behind the boundary. */
-  get areServed(): boolean {
-    return this.#servers.length > 0;
+  /** @internal Whether this is what serves gateways, and behind the boundary. */
+  areServedBy(adapter: object): boolean {
+    return this.#adapters.has(adapter) && this.#servers.length > 0;
   }
 
   /** @internal Puts every server that an adapter makes behind the boundary. */
   confine(adapter: GatewayAdapter): void {
-    const making = adapter as { create: Create; createIOServer?: Create };
-    if (making.createIOServer !== undefined) {
-      const create = making.createIOServer.bind(adapter);
-      making.createIOServer = (port, options) =>
-        this.#once(create(port, options), (io) =>
-          socketIo(this.#module.pw, io as SocketIoServer, this.#given()),
-        );
-      return;
-    }
+    const making = adapter as { create: (port: number, options?: object) => object };
     const create = making.create.bind(adapter);
-    making.create = (port, options) =>
-      this.#once(create(port, options), (wss) =>
-        upgradesOf(this.#module.pw, wss as UpgradedServer, this.#given()),
-      );
+    making.create = (port, options) => {
+      const made = create(port, options);
+      // A namespace of Socket.IO is a part of its server, which other gateways may have too.
+      const server = (made as { readonly server?: object }).server ?? made;
+      if (!this.#confined.has(server)) this.#servers.push(this.#live(server));
+      this.#confined.add(server);
+      return made;
+    };
+    this.#adapters.add(adapter);
   }
 
-  // Gateways at one port share a server.
-  #once(server: object, wire: (server: object) => LiveServer): object {
-    if (this.#confined.has(server)) return server;
-    this.#servers.push(wire(server));
-    this.#confined.add(server);
-    return server;
+  #live(server: object): LiveServer {
+    const { pw } = this.#module;
+    return "of" in server
+      ? socketIo(pw, server as SocketIoServer, this.#given())
+      : upgradesOf(pw, server as WsServer, this.#given());
   }
 
   // What is asked of requests is not asked here, so saying nothing must not let everybody in.

@@ -1,6 +1,12 @@
 import { Inject, Module } from "@nestjs/common";
-import type { DynamicModule, NestModule, Provider } from "@nestjs/common";
-import { APP_FILTER, APP_INTERCEPTOR, HttpAdapterHost, ModulesContainer } from "@nestjs/core";
+import type { DynamicModule, NestModule, OnModuleInit, Provider } from "@nestjs/common";
+import {
+  APP_FILTER,
+  APP_INTERCEPTOR,
+  ApplicationConfig,
+  HttpAdapterHost,
+  ModulesContainer,
+} from "@nestjs/core";
 import { PARTYWALL } from "./decorators.js";
 import { assertServed } from "./served.js";
 import { TenantGateways } from "./gateways.js";
@@ -45,19 +51,22 @@ const OPTIONS = Symbol("partywall options");
  * ```
  */
 @Module({})
-export class TenancyModule implements NestModule {
+export class TenancyModule implements NestModule, OnModuleInit {
   readonly #tenancy: Tenancy;
   readonly #adapter: HttpAdapterHost;
+  readonly #config: ApplicationConfig;
   readonly #modules: ModulesContainer;
 
   /** @internal Made by Nest. */
   constructor(
     @Inject(TENANCY) tenancy: Tenancy,
     @Inject(HttpAdapterHost) adapter: HttpAdapterHost,
+    @Inject(ApplicationConfig) config: ApplicationConfig,
     @Inject(ModulesContainer) modules: ModulesContainer,
   ) {
     this.#tenancy = tenancy;
     this.#adapter = adapter;
+    this.#config = config;
     this.#modules = modules;
   }
 
@@ -86,7 +95,11 @@ export class TenancyModule implements NestModule {
   /** Called by Nest when it begins with an application's middleware. */
   configure(): void {
     this.#adapter.httpAdapter?.use(this.#tenancy.scopes.open);
-    assertServed(this.#tenancy.gateways, this.#modules);
+  }
+
+  /** Called by Nest when gateways are served, and nobody is let in yet. */
+  onModuleInit(): void {
+    assertServed(this.#tenancy.gateways, this.#config, this.#modules);
   }
 }
 

@@ -1,5 +1,5 @@
 import { Reflector } from "@nestjs/core";
-import type { ModulesContainer } from "@nestjs/core";
+import type { ApplicationConfig, ModulesContainer } from "@nestjs/core";
 import { PartywallError } from "../../errors.js";
 import type { TenantGateways } from "./gateways.js";
 
@@ -8,9 +8,15 @@ const GATEWAY = "websockets:is_gateway";
 
 const reflector = new Reflector();
 
-/** Throws `PW_CONFIG` where an application has gateways that are not behind the boundary. To be called once they are served. */
-export function assertServed(gateways: TenantGateways, modules: ModulesContainer): void {
-  if (gateways.areServed) return;
+/** Throws `PW_CONFIG` where gateways are served that are not behind the boundary. To be called once they are. */
+export function assertServed(
+  gateways: TenantGateways,
+  config: ApplicationConfig,
+  modules: ModulesContainer,
+): void {
+  // Nest's own types leave out that there is none where nothing is served.
+  const adapter = config.getIoAdapter() as object | null;
+  if (adapter === null || gateways.areServedBy(adapter)) return;
   for (const { providers } of modules.values())
     for (const { metatype, isNotMetatype } of providers.values())
       if (!isNotMetatype && typeof metatype === "function" && reflector.get(GATEWAY, metatype))

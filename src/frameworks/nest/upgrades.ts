@@ -4,16 +4,13 @@ import type { NodeRequest } from "../node-request.js";
 import { tenancy } from "../ws.js";
 import type { LiveWs, UpgradeSocket, WsServer } from "../ws.js";
 
-/** The slice of a `WebSocketServer` that `WsAdapter` makes. */
-export type UpgradedServer = WsServer;
-
 /**
  * Puts the server of a gateway behind the boundary where Nest hands it upgrades. Throws `PW_CONFIG` for one that accepts
  * connections by itself, and for what is no server of ws.
  */
 export function upgradesOf<Principal, Fields>(
   host: LiveHost<Fields>,
-  wss: UpgradedServer,
+  wss: WsServer,
   options: LiveOptions<NodeRequest, Principal, Fields>,
 ): LiveWs {
   if (typeof wss.handleUpgrade !== "function" || typeof wss.options !== "object")

@@ -1,11 +1,15 @@
 import { setTimeout as sleep } from "node:timers/promises";
+import { NestFactory } from "@nestjs/core";
+import { Transport } from "@nestjs/microservices";
 import { IoAdapter } from "@nestjs/platform-socket.io";
 import { WebSocketGateway } from "@nestjs/websockets";
 import { tenantAdapter, type TenancyModuleOptions } from "partywall/frameworks/nest";
 import { subdomain } from "partywall/resolvers";
 import { io, type Socket } from "socket.io-client";
 import { beforeEach, describe, expect, it, onTestFinished } from "vitest";
+import { freePort } from "../../support/free-port.js";
 import { threeTenants, where } from "../instance.js";
+import { moduleOf } from "./application.js";
 import { members, served } from "./gateways.js";
 import { byHeader, started } from "./tenancy.js";
 
@@ -270,6 +274,28 @@ describe("nest: gateways that are not behind the boundary", () => {
         code: "PW_CONFIG",
         message: expect.stringContaining("Give it gateways: { principal, authorize }"),
       });
+  });
+
+  it("do not start in a microservice", async () => {
+    @WebSocketGateway(await freePort())
+    class Gateway {}
+    const app = await NestFactory.createMicroservice(
+      moduleOf({ imports: [byHeader(await threeTenants())], providers: [Gateway] }),
+      { transport: Transport.TCP, options: { host: "127.0.0.1", port: 0 }, logger: false },
+    );
+    onTestFinished(() => app.close());
+    await expect(app.listen()).rejects.toMatchObject({ code: "PW_CONFIG" });
+  });
+
+  it("are no hindrance to a script of the same application, which serves none", async () => {
+    @WebSocketGateway()
+    class Gateway {}
+    const app = await NestFactory.createApplicationContext(
+      moduleOf({ imports: [byHeader(await threeTenants())], providers: [Gateway] }),
+      { logger: false, abortOnError: false },
+    );
+    expect(app.get(Gateway)).toBeInstanceOf(Gateway);
+    await app.close();
   });
 
   it("are no hindrance where there are none", async () => {

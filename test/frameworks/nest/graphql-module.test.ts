@@ -14,6 +14,7 @@ import {
   Resolver,
   type GqlModuleOptions,
 } from "@nestjs/graphql";
+import type * as GraphQL from "graphql";
 import { Central, CurrentPrincipal, CurrentTenant } from "partywall/frameworks/nest";
 import { describe, expect, it } from "vitest";
 import { ask } from "../http.js";
@@ -23,7 +24,7 @@ import { acme, byHeader, started } from "./tenancy.js";
 
 const globex = { "x-tenant": "globex" };
 // As Nest's own code gets it; the bundler of the tests would take another copy.
-const { graphql } = createRequire(import.meta.url)("graphql") as typeof import("graphql");
+const { graphql } = createRequire(import.meta.url)("graphql") as typeof GraphQL;
 
 /** A driver of Nest without a server of GraphQL: one route that executes what it is asked. */
 @Injectable()

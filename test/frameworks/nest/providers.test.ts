@@ -7,9 +7,13 @@ import {
   type ContextId,
   type ContextIdStrategy,
 } from "@nestjs/core";
-import { InjectPartywall, PARTYWALL } from "partywall/frameworks/nest";
+import { IoAdapter } from "@nestjs/platform-socket.io";
+import { SubscribeMessage, WebSocketGateway } from "@nestjs/websockets";
 import type { Partywall } from "partywall";
-import { afterEach, describe, expect, it } from "vitest";
+import { InjectPartywall, PARTYWALL, tenantAdapter } from "partywall/frameworks/nest";
+import type { Socket as ServerSocket } from "socket.io";
+import { io } from "socket.io-client";
+import { afterEach, describe, expect, it, onTestFinished } from "vitest";
 import { threeTenants, where } from "../instance.js";
 import { PLATFORMS, moduleOf } from "./application.js";
 import { acme, byHeader, started } from "./tenancy.js";
@@ -131,4 +135,48 @@ describe.each(Object.keys(PLATFORMS) as (keyof typeof PLATFORMS)[])("nest on %s"
       "acme true acme",
     ]);
   });
+});
+
+it("nest: hears no event whose durable providers have served another tenant", async () => {
+  const pw = await threeTenants();
+  class ByShard extends ByHeader {
+    override attach(contextId: ContextId, client: object) {
+      const { headers } = (client as Partial<ServerSocket>).handshake ?? {};
+      return super.attach(contextId, { headers: headers as Record<string, string> });
+    }
+  }
+  ContextIdFactory.apply(new ByShard("x-shard"));
+  @Injectable({ scope: Scope.REQUEST, durable: true })
+  class State {
+    readonly id = randomUUID();
+  }
+  @WebSocketGateway()
+  class Gateway {
+    constructor(@Inject(State) private readonly state: State) {}
+    @SubscribeMessage("tell")
+    tell() {
+      return { event: "told", data: this.state.id };
+    }
+  }
+  const { port } = await started(
+    {
+      imports: [byHeader(pw, { gateways: { authorize: () => true } })],
+      providers: [State, Gateway],
+    },
+    "Express",
+    (app) => app.useWebSocketAdapter(tenantAdapter(app, new IoAdapter(app))),
+  );
+  const told = (extraHeaders: Record<string, string>) => {
+    const socket = io(`http://127.0.0.1:${port}`, { extraHeaders, reconnection: false });
+    onTestFinished(() => void socket.disconnect());
+    socket.emit("tell");
+    return new Promise((heard) => {
+      socket.once("told", heard);
+      socket.once("exception", heard);
+    });
+  };
+  const id = await told({ ...acme, "x-shard": "one" });
+  expect(await told({ ...acme, "x-shard": "one" })).toBe(id);
+  expect(await told({ ...globex, "x-shard": "one" })).toMatchObject({ status: "error" });
+  expect(await told({ ...globex, "x-shard": "two" })).not.toBe(id);
 });

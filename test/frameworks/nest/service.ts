@@ -1,7 +1,7 @@
 import { randomUUID } from "node:crypto";
 import type { AddressInfo, Server } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
-import { Controller } from "@nestjs/common";
+import { Controller, type INestMicroservice } from "@nestjs/common";
 import { NestFactory } from "@nestjs/core";
 import {
   ClientProxyFactory,
@@ -87,7 +87,7 @@ export async function service(
 }
 
 /** How a service that listens on TCP is reached. */
-export function tcpOf(app: { unwrap<T>(): T }): TcpOptions {
+export function tcpOf(app: INestMicroservice): TcpOptions {
   const { port } = app.unwrap<Server>().address() as AddressInfo;
   return { transport: Transport.TCP, options: { host: "127.0.0.1", port } };
 }
