@@ -16,7 +16,7 @@ export default {
     "src/cli/bin.ts",
     "scripts/*.js",
     "bench/*/run.ts",
-    "bench/orms/*.ts",
+    "bench/{http,orms}/*.ts",
     "examples/*/main.ts",
     "test/support/{engines,skipped-reporter}.ts",
     "test/house/fixtures/**/*.ts",

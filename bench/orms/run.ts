@@ -3,9 +3,9 @@ import { availableParallelism, loadavg } from "node:os";
 import pg from "pg";
 import { buildPackage } from "../support/build.js";
 import { startLatencyProxy } from "../support/latency-proxy.js";
-import { ratioTable } from "../support/ratios.js";
+import { ratioCells, ratioTable } from "../support/ratios.js";
 import { startServer } from "../support/server.js";
-import { interleave, median, quantile, type Slice } from "../support/slices.js";
+import { interleave } from "../support/slices.js";
 import { OPERATIONS, startContender, WAYS, type Assignment, type Contender } from "./contender.js";
 import { buildLibrary } from "./library.js";
 import type { Orm } from "./orm.js";
@@ -35,16 +35,6 @@ const ORMS = [
   "lucid",
 ];
 
-/** The middle ratio to the first of all, as a cell of the table at the end. */
-function cell(slices: ReadonlyMap<string, readonly Slice[]>, way: string): string {
-  const [base = []] = slices.values();
-  const ratios = (slices.get(way) ?? []).map(
-    ({ perSecond }, round) => perSecond / (base[round]?.perSecond ?? Number.NaN),
-  );
-  const [low, middle, high] = [quantile(ratios, 0.25), median(ratios), quantile(ratios, 0.75)];
-  return `${middle?.toFixed(2)} (${low?.toFixed(2)} – ${high?.toFixed(2)})`;
-}
-
 /** Measures one ORM in all ways, prints it and returns its lines of the table at the end. */
 async function measureOrm(name: string, assignment: Omit<Assignment, "way">): Promise<string[]> {
   const contenders: Contender[] = [];
@@ -59,7 +49,7 @@ async function measureOrm(name: string, assignment: Omit<Assignment, "way">): Pr
         }));
         const slices = await interleave(all, measure);
         console.log(`\n${operation}, concurrency ${concurrency}\n${ratioTable(slices)}`);
-        for (const way of WAYS) cells.get(way)?.push(cell(slices, way));
+        for (const [way, cell] of ratioCells(slices)) cells.get(way)?.push(cell);
       }
     }
     return WAYS.slice(1).map((way) => `| ${name}, ${way} | ${cells.get(way)?.join(" | ")} |`);
