@@ -49,6 +49,7 @@ export const ERROR_CODES = {
   PW_TENANT_DATA_FAILED: { status: 500, expose: false },
   PW_ARCHIVE_INVALID: { status: 500, expose: false },
   PW_URL_REFUSED: { status: 500, expose: false },
+  PW_PATH_REFUSED: { status: 400, expose: false },
 } as const satisfies Record<string, { readonly status: number; readonly expose: boolean }>;
 
 /** A stable error code of the catalogue, for example `"PW_NO_SCOPE"`. */
