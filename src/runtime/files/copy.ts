@@ -1,7 +1,8 @@
 import { constants } from "node:fs";
 import type { FileHandle } from "node:fs/promises";
-import { pipeline } from "node:stream/promises";
 import { PartywallError } from "../../errors.js";
+
+const CHUNK_BYTES = 64 * 1024;
 
 /** Whether `copyFile`'s mode refuses a destination that exists. Throws `PW_STATEMENT_REFUSED` for what cannot be kept. */
 export function isExclusive(mode: unknown = 0): boolean {
@@ -22,9 +23,13 @@ export async function copyInto(from: FileHandle, to: FileHandle): Promise<void> 
   ]);
   if (source.ino === target.ino && source.dev === target.dev) return;
   await to.truncate(0);
-  await pipeline(
-    from.createReadStream({ autoClose: false, start: 0 }),
-    to.createWriteStream({ autoClose: false, start: 0 }),
-  );
+  const buffer = Buffer.allocUnsafe(CHUNK_BYTES);
+  for (let at = 0; ;) {
+    const { bytesRead } = await from.read(buffer, 0, CHUNK_BYTES, at);
+    if (bytesRead === 0) break;
+    // Writes what is missing too where the system took a part only.
+    await to.writeFile(buffer.subarray(0, bytesRead));
+    at += bytesRead;
+  }
   await to.chmod(Number(source.mode & 0o777n));
 }
