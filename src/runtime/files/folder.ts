@@ -25,8 +25,7 @@ export interface Folder {
 /** Opens the folder that everything is under; `held` by default where the system can. */
 export async function rootFolder(root: string, held: boolean = canHold()): Promise<Folder> {
   if (held) return new HeldFolder(await open(root, constants.O_RDONLY | constants.O_DIRECTORY));
-  const path = await realpath(root);
-  return new CheckedFolder(path, path);
+  return new CheckedFolder(await realpath(root));
 }
 
 /** Enters a folder, making it where there is none. */
@@ -96,11 +95,9 @@ class HeldFolder implements Folder {
 /** Checked by name before and after: for systems that reach a folder only by its name. */
 class CheckedFolder implements Folder {
   readonly #path: string;
-  readonly #root: string;
 
-  constructor(path: string, root: string) {
+  constructor(path: string) {
     this.#path = path;
-    this.#root = root;
   }
 
   at(name: string): string {
@@ -108,26 +105,31 @@ class CheckedFolder implements Folder {
   }
 
   async enter(name: string): Promise<Folder> {
-    const path = this.at(name);
+    const path = name === "." ? this.#path : this.at(name);
     await assertNoLink(path);
     // Told apart from a file by the system, in its own words.
     await (await opendir(path)).close();
-    const folder = new CheckedFolder(path, this.#root);
-    await folder.#assertInside();
+    const folder = new CheckedFolder(path);
+    await folder.#assertUnmoved();
     return folder;
   }
 
   async assertOpened(name: string, opened: BigIntStats): Promise<void> {
-    await this.#assertInside();
+    await this.#assertUnmoved();
     const named = await lstat(this.at(name), { bigint: true }).catch(() => undefined);
     if (named?.ino !== opened.ino || named.dev !== opened.dev)
       throw pathRefused("what it names was changed while it was opened");
   }
 
-  async #assertInside(): Promise<void> {
-    const real = await realpath(this.#path);
-    if (real !== this.#root && !real.startsWith(this.#root + sep)) throw linkRefused();
+  async #assertUnmoved(): Promise<void> {
+    // Not only within the root: another tenant's folder is there too.
+    if (comparable(await realpath(this.#path)) !== comparable(this.#path)) throw linkRefused();
   }
 
   async close(): Promise<void> {}
+}
+
+/** The system may answer in another case or Unicode form; no two tenants' folders differ in those alone. */
+function comparable(path: string): string {
+  return path.normalize("NFC").toLowerCase();
 }
