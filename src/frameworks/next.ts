@@ -167,15 +167,19 @@ export function tenancy<Principal = unknown, Fields = Readonly<Record<string, un
           "PW_CONFIG",
           "cache() of tenancy() needs unstable_cache. Give it: next: { headers, notFound, unstable_cache }.",
         );
-      return async (...args: Args) => {
+      return async (...args: Args): Promise<Awaited<Result>> => {
         const { id } = tenantOf(host.scope());
         const inTenant = (tenant: string, ...rest: Args) =>
-          anchor.als.run(undefined, () => host.run({ id: tenant }, () => fn(...rest)));
+          anchor.als.run(undefined, () => host.run<Result>({ id: tenant }, () => fn(...rest)));
         // Next keys by the text of the function, which is here the same for every fn.
-        return unstable_cache(inTenant, ["partywall", host.realm, String(fn), ...keys], {
-          ...(revalidate === undefined ? {} : { revalidate }),
-          tags: tags.map((name) => tagOf(id, name)),
-        })(id, ...args);
+        return unstable_cache<[string, ...Args], Awaited<Result>>(
+          inTenant,
+          ["partywall", host.realm, String(fn), ...keys],
+          {
+            ...(revalidate === undefined ? {} : { revalidate }),
+            tags: tags.map((name) => tagOf(id, name)),
+          },
+        )(id, ...args);
       };
     },
     tag: (name) => tagOf(tenantOf(host.scope()).id, name),
