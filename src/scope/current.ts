@@ -11,11 +11,38 @@ export function nearest(scope: Scope | undefined, realm: string): Scope | undefi
   return candidate;
 }
 
-/** The scope current in a realm: the AsyncLocalStorage first, then the instance's sources, then the process's. */
+/**
+ * The scope current in a realm: the AsyncLocalStorage first, then the instance's sources, then the process's. A tenant's
+ * is not seen where a source withholds it.
+ */
 export function currentScope(realm: string, sources: readonly ScopeSource[]): Scope | undefined {
+  const scope = surroundingScope(realm, sources);
+  return scope?.kind === "tenant" && withheld(sources) !== undefined ? undefined : scope;
+}
+
+/** The scope that is open around the caller in a realm, whether it may be used there or not. */
+export function surroundingScope(
+  realm: string,
+  sources: readonly ScopeSource[],
+): Scope | undefined {
   const own = nearest(anchor.als.getStore(), realm);
   if (own !== undefined) return own;
   return sources.length + anchor.sources.length === 0 ? undefined : sourcedScope(realm, sources);
+}
+
+/** Why no tenant may be current here; undefined where one may. Asks the process's sources and those given. */
+export function withheld(sources: readonly ScopeSource[] = []): string | undefined {
+  for (const list of [sources, anchor.sources])
+    for (const source of list) {
+      const reason = source.withheld?.();
+      if (reason !== undefined) return reason;
+    }
+  return undefined;
+}
+
+/** The error of an access outside every scope: `message`, or why scopes are withheld here. */
+export function outsideScope(message: string): TenantContextError {
+  return new TenantContextError("PW_NO_SCOPE", withheld() ?? message);
 }
 
 function sourcedScope(realm: string, sources: readonly ScopeSource[]): Scope | undefined {
@@ -40,8 +67,7 @@ export function settingsOf(scope: Scope | undefined): TenantScope["settings"] {
 export function tenantScope(scope: Scope | undefined): TenantScope {
   if (scope?.kind === "tenant") return scope;
   if (scope === undefined) {
-    throw new TenantContextError(
-      "PW_NO_SCOPE",
+    throw outsideScope(
       "No tenant is current: this code runs outside every scope of this Partywall instance. Call it inside pw.run(), " +
         "and hand callbacks that run later to pw.bind().",
     );

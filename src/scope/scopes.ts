@@ -1,8 +1,8 @@
 import { randomUUID } from "node:crypto";
-import { PartywallError } from "../errors.js";
+import { PartywallError, TenantContextError } from "../errors.js";
 import { anchor } from "./anchor.js";
 import type { AuditTrail, SystemAuditEvent } from "./audit.js";
-import { currentScope, nearest } from "./current.js";
+import { currentScope, nearest, surroundingScope, withheld } from "./current.js";
 import type { TenantDirectory, TenantEntry, TenantKey } from "./directory.js";
 import { enter, stay } from "./enter.js";
 import { assertEnterable } from "./enterable.js";
@@ -54,10 +54,20 @@ export class Scopes {
     return currentScope(this.#realm, this.#sources);
   }
 
-  /** Throws `PW_SCOPE_SWITCH`, and records the attempt, when `opening` may not happen here. */
+  /**
+   * Throws `PW_SCOPE_SWITCH`, and records the attempt, when `opening` may not happen here; `PW_NO_SCOPE` where a source
+   * withholds scopes and more than shared tables is asked for.
+   */
   assertMayOpen(opening: Opening, tenantId?: string): void {
-    const from = this.current();
-    const error = refusal(from, opening, tenantId);
+    const reason = withheld(this.#sources);
+    const isShared = opening === "central" || opening === "tenants";
+    // What is made there is kept for everybody, so shared tables may go into it, whoever is current around.
+    const from =
+      reason !== undefined && isShared ? undefined : surroundingScope(this.#realm, this.#sources);
+    const error =
+      reason === undefined || isShared
+        ? refusal(from, opening, tenantId)
+        : new TenantContextError("PW_NO_SCOPE", reason);
     if (error === undefined) return;
     this.#trail.denied({
       code: error.code,
@@ -83,6 +93,8 @@ export class Scopes {
     fn: () => T,
     options: RunOptions | undefined,
   ): Promise<Awaited<T>> {
+    // Refused alike for tenants that exist and for those that do not.
+    if (withheld(this.#sources) !== undefined) this.assertMayOpen("tenant");
     if (this.current()?.kind !== "tenant")
       return this.enterTenant(await this.#directory.lookup(key), fn, options);
     // Refused before the lookup where the id tells, and alike for an unknown slug: a tenant must not find out by

@@ -1,5 +1,6 @@
 import { createHmac, randomUUID, timingSafeEqual } from "node:crypto";
-import { PartywallError, TenantContextError } from "../errors.js";
+import { PartywallError } from "../errors.js";
+import { outsideScope } from "./current.js";
 import type { Keyring } from "./keyring.js";
 import type { Scope } from "./scope.js";
 
@@ -45,10 +46,7 @@ export function takeSnapshot(
   options: SnapshotOptions = {},
 ): string {
   if (scope === undefined) {
-    throw new TenantContextError(
-      "PW_NO_SCOPE",
-      "pw.snapshot() was called outside every scope. Call it inside pw.run().",
-    );
+    throw outsideScope("pw.snapshot() was called outside every scope. Call it inside pw.run().");
   }
   if (scope.kind === "system") {
     throw new PartywallError(

@@ -1,6 +1,7 @@
 import type { GuardHost } from "../../scope/guard.js";
 import type { Placement } from "../../scope/tenant.js";
-import { PartywallError, TenantContextError } from "../../errors.js";
+import { PartywallError } from "../../errors.js";
+import { outsideScope, withheld } from "../../scope/current.js";
 import { isChatter } from "./chatter.js";
 import { Connections } from "./connections.js";
 import { DEFAULT_SERVER, placeOf, sharedPlace, type Place } from "./place.js";
@@ -189,10 +190,10 @@ export class TicketOffice {
     if (scope?.kind === "central") return CENTRAL;
     if (scope === undefined) {
       if (typeof text === "string" && (isChatter(text) || this.proofs.holds(text))) return CHATTER;
-      if (this.rollout?.isOpen === true) return UNSCOPED;
+      // Where a scope is withheld, one may be open: its statement is not one that never had a tenant.
+      if (this.rollout?.isOpen === true && withheld() === undefined) return UNSCOPED;
       host.denied({ code: "PW_NO_SCOPE", wire: "postgres" });
-      throw new TenantContextError(
-        "PW_NO_SCOPE",
+      throw outsideScope(
         "A statement was issued outside any scope, so nothing was sent. Wrap the call in pw.run(tenant, fn), or in pw.central(fn) for shared tables.",
       );
     }

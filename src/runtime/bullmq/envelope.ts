@@ -1,5 +1,6 @@
 import { createHash, randomUUID } from "node:crypto";
-import { PartywallError, TenantContextError } from "../../errors.js";
+import { PartywallError } from "../../errors.js";
+import { outsideScope } from "../../scope/current.js";
 import type { Scope } from "../../scope/scope.js";
 
 /** The part of a Partywall instance that jobs need; what `createPartywall` returns fits. */
@@ -68,8 +69,7 @@ const OF_A_TENANT = /^(?:repeat:)?[\w-]{22}_/;
 export function own(pw: JobHost, id: string): string {
   const scope = pw.scope();
   if (scope === undefined)
-    throw new TenantContextError(
-      "PW_NO_SCOPE",
+    throw outsideScope(
       "A job was addressed outside every scope, so nothing was sent. Add it inside pw.run(), or in pw.central() where it is nobody's.",
     );
   if (scope.kind !== "tenant") return id;

@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
-import { PartywallError, TenantContextError } from "../../errors.js";
+import { PartywallError } from "../../errors.js";
+import { outsideScope } from "../../scope/current.js";
 import type { Scope } from "../../scope/scope.js";
 import type { JobNames, NativeJob } from "./native.js";
 
@@ -73,8 +74,7 @@ export function ownKey(pw: JobHost, key = ""): string {
 function tenantOf(pw: JobHost): string | undefined {
   const scope = pw.scope();
   if (scope === undefined)
-    throw new TenantContextError(
-      "PW_NO_SCOPE",
+    throw outsideScope(
       "A job was sent or named outside every scope, so nothing was done. Do it inside pw.run(), or in pw.central() where it is nobody's.",
     );
   if (scope.kind !== "tenant") return undefined;
