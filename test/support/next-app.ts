@@ -1,0 +1,97 @@
+import { execFileSync, spawn } from "node:child_process";
+import { cpSync, mkdirSync, mkdtempSync, rmSync, symlinkSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { freePort } from "./free-port.js";
+
+const ROOT = fileURLToPath(new URL("../..", import.meta.url));
+const PACKAGES = ["next", "react", "react-dom", "pg"];
+const QUIET = { NEXT_TELEMETRY_DISABLED: "1", NODE_ENV: "production" };
+
+/** A Next.js application that has been built in a folder of its own. */
+export interface NextApp {
+  readonly folder: string;
+  /** What the build printed. */
+  readonly printed: string;
+  /** Serves it on a free port of this machine. Rejects with its output when it ends first. */
+  start(env?: Readonly<Record<string, string>>): Promise<NextServer>;
+  /** Removes the folder. */
+  remove(): void;
+}
+
+/** A Next.js application that is being served. */
+export interface NextServer {
+  readonly port: number;
+  output(): string;
+  stop(): Promise<void>;
+}
+
+/**
+ * Builds the application in `source` with Partywall as it is now: a copy in a temporary folder, since Next.js writes where it
+ * builds. Throws with what the build printed when it fails.
+ */
+export function buildNext(source: string): NextApp {
+  const folder = mkdtempSync(join(tmpdir(), "partywall-next-"));
+  const remove = () => rmSync(folder, { recursive: true, force: true });
+  const node = (...args: string[]) =>
+    execFileSync(process.execPath, args, {
+      cwd: folder,
+      env: { ...process.env, ...QUIET },
+      encoding: "utf8",
+      stdio: ["ignore", "pipe", "pipe"],
+    });
+  const next = join(ROOT, "node_modules/next/dist/bin/next");
+  try {
+    cpSync(source, folder, { recursive: true });
+    const own = join(folder, "node_modules/partywall");
+    mkdirSync(own, { recursive: true });
+    for (const name of PACKAGES) {
+      const link = join(folder, "node_modules", name);
+      mkdirSync(dirname(link), { recursive: true });
+      symlinkSync(join(ROOT, "node_modules", name), link, "junction");
+    }
+    cpSync(join(ROOT, "package.json"), join(own, "package.json"));
+    const tsc = join(ROOT, "node_modules/typescript/bin/tsc");
+    node(tsc, "-p", join(ROOT, "tsconfig.build.json"), "--outDir", join(own, "dist"));
+    const printed = node(next, "build");
+    return { folder, printed, remove, start: (env = {}) => start(next, folder, env) };
+  } catch (error) {
+    remove();
+    const { stdout = "", stderr = "" } = error as { stdout?: string; stderr?: string };
+    throw new Error(`the application in ${source} was not built:\n${stdout}\n${stderr}`, {
+      cause: error,
+    });
+  }
+}
+
+async function start(
+  next: string,
+  folder: string,
+  env: Readonly<Record<string, string>>,
+): Promise<NextServer> {
+  const port = await freePort();
+  const child = spawn(process.execPath, [next, "start", "-H", "127.0.0.1", "-p", String(port)], {
+    cwd: folder,
+    env: { ...process.env, ...QUIET, ...env },
+    stdio: ["ignore", "pipe", "pipe"],
+  });
+  let output = "";
+  const ended = new Promise<void>((done) => child.once("close", () => done()));
+  await new Promise<void>((ready, failed) => {
+    for (const stream of [child.stdout, child.stderr])
+      stream.setEncoding("utf8").on("data", (text: string) => {
+        output += text;
+        if (output.includes("Ready in")) ready();
+      });
+    void ended.then(() => failed(new Error(`next start ended:\n${output}`)));
+  });
+  return {
+    port,
+    output: () => output,
+    stop: () => {
+      child.kill();
+      return ended;
+    },
+  };
+}
