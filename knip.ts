@@ -23,7 +23,11 @@ export default {
     "test/types/**/*.ts",
     "test/adapters/*/chinook.ts",
   ],
-  project: ["{src,test,bench,examples}/**/*.ts", "scripts/**/*.js", "!test/package/consumers/**"],
+  project: [
+    "{src,test,bench,examples}/**/*.{ts,tsx}",
+    "scripts/**/*.js",
+    "!test/package/consumers/**",
+  ],
   // The type of a public function's option is exported beside it, used elsewhere or not.
   ignoreExportsUsedInFile: { interface: true, type: true },
   // The first two are found through createRequire, because their binaries are what is used of them; the last is imported by

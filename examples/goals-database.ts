@@ -26,6 +26,8 @@ export async function openGoals() {
       url.password = passwords[role];
       return url.href;
     };
+    const logins = { app: login("app"), system: login("system") };
+    const signing = secret();
     const client = new pg.Client({ connectionString: server.url });
     await client.connect();
     try {
@@ -42,8 +44,8 @@ export async function openGoals() {
     }
     const pw = createPartywall({
       realm: "goals",
-      secret: secret(),
-      postgres: guardPg(pg, { app: login("app"), system: login("system") }),
+      secret: signing,
+      postgres: guardPg(pg, logins),
     });
     for (const slug of Object.keys(MEMBERS)) {
       await pw.tenants.create({ id: `tenant-${slug}`, slug, name: `${slug} Ltd` });
@@ -56,8 +58,9 @@ export async function openGoals() {
     }
     return {
       pw,
-      /** The application's login, for an ORM that opens pools of its own. */
-      url: login("app"),
+      /** What an instance in another process, or an ORM that opens pools of its own, needs. */
+      secret: signing,
+      logins,
       /** Where the database is, while it runs. */
       folder: server.dataDir,
       stop: async () => {

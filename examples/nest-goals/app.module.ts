@@ -11,7 +11,7 @@ import { GoalsService } from "./goals.service.js";
 /** The application: Partywall beneath TypeORM, and around the handlers. */
 @Module({})
 export class AppModule {
-  static over({ pw, url }: Awaited<ReturnType<typeof openGoals>>): DynamicModule {
+  static over({ pw, logins }: Awaited<ReturnType<typeof openGoals>>): DynamicModule {
     return {
       module: AppModule,
       imports: [

@@ -58,7 +58,7 @@ describe("where a source withholds scopes", () => {
       () => pw.tenants.updateSettings("acme", {}),
     ])
       for (const around of [(fn: () => unknown) => fn(), (fn: () => unknown) => pw.run("acme", fn)])
-        expect(await rejectionOf(() => around(() => shared(open)))).toMatchObject({
+        expect(await rejectionOf(() => around(() => shared<unknown>(open)))).toMatchObject({
           code: "PW_NO_SCOPE",
           message: REASON,
         });

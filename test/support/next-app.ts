@@ -6,7 +6,11 @@ import { fileURLToPath } from "node:url";
 import { freePort } from "./free-port.js";
 
 const ROOT = fileURLToPath(new URL("../..", import.meta.url));
-const PACKAGES = ["next", "react", "react-dom", "pg"];
+// What the application imports, and what Next.js looks for where it is written in TypeScript.
+const PACKAGES = [
+  ...["next", "react", "react-dom", "pg"],
+  ...["typescript", "@types/node", "@types/react"],
+];
 const QUIET = { NEXT_TELEMETRY_DISABLED: "1", NODE_ENV: "production" };
 
 /** A Next.js application that has been built in a folder of its own. */
@@ -14,8 +18,8 @@ export interface NextApp {
   readonly folder: string;
   /** What the build printed. */
   readonly printed: string;
-  /** Serves it on a free port of this machine. Rejects with its output when it ends first. */
-  start(env?: Readonly<Record<string, string>>): Promise<NextServer>;
+  /** Serves it on a port of this machine, a free one unless told. Rejects with its output when it ends first. */
+  start(env?: Readonly<Record<string, string>>, port?: number): Promise<NextServer>;
   /** Removes the folder. */
   remove(): void;
 }
@@ -23,7 +27,8 @@ export interface NextApp {
 /** A Next.js application that is being served. */
 export interface NextServer {
   readonly port: number;
-  output(): string;
+  /** Calls back with everything printed so far, and then with what is printed. */
+  onOutput(listener: (text: string) => void): void;
   stop(): Promise<void>;
 }
 
@@ -43,7 +48,9 @@ export function buildNext(source: string): NextApp {
     });
   const next = join(ROOT, "node_modules/next/dist/bin/next");
   try {
-    cpSync(source, folder, { recursive: true });
+    // Its paths lead to the sources; Next.js writes one of its own.
+    const isConfig = (file: string) => file === join(source, "tsconfig.json");
+    cpSync(source, folder, { recursive: true, filter: (file) => !isConfig(file) });
     const own = join(folder, "node_modules/partywall");
     mkdirSync(own, { recursive: true });
     for (const name of PACKAGES) {
@@ -55,7 +62,7 @@ export function buildNext(source: string): NextApp {
     const tsc = join(ROOT, "node_modules/typescript/bin/tsc");
     node(tsc, "-p", join(ROOT, "tsconfig.build.json"), "--outDir", join(own, "dist"));
     const printed = node(next, "build");
-    return { folder, printed, remove, start: (env = {}) => start(next, folder, env) };
+    return { folder, printed, remove, start: (env, port) => start(next, folder, env, port) };
   } catch (error) {
     remove();
     const { stdout = "", stderr = "" } = error as { stdout?: string; stderr?: string };
@@ -68,27 +75,33 @@ export function buildNext(source: string): NextApp {
 async function start(
   next: string,
   folder: string,
-  env: Readonly<Record<string, string>>,
+  env: Readonly<Record<string, string>> = {},
+  wanted = 0,
 ): Promise<NextServer> {
-  const port = await freePort();
+  const port = wanted === 0 ? await freePort() : wanted;
   const child = spawn(process.execPath, [next, "start", "-H", "127.0.0.1", "-p", String(port)], {
     cwd: folder,
     env: { ...process.env, ...QUIET, ...env },
     stdio: ["ignore", "pipe", "pipe"],
   });
   let output = "";
+  const listeners = new Set<(text: string) => void>();
   const ended = new Promise<void>((done) => child.once("close", () => done()));
   await new Promise<void>((ready, failed) => {
     for (const stream of [child.stdout, child.stderr])
       stream.setEncoding("utf8").on("data", (text: string) => {
         output += text;
+        for (const listener of listeners) listener(text);
         if (output.includes("Ready in")) ready();
       });
     void ended.then(() => failed(new Error(`next start ended:\n${output}`)));
   });
   return {
     port,
-    output: () => output,
+    onOutput: (listener) => {
+      listener(output);
+      listeners.add(listener);
+    },
     stop: () => {
       child.kill();
       return ended;
