@@ -13,10 +13,10 @@ try {
   throw error;
 }
 
-async function serve({ start, remove }: NonNullable<typeof app>): Promise<void> {
+async function serve(built: NonNullable<typeof app>): Promise<void> {
   const { secret, logins, folder } = database;
   const env = { GOALS_SECRET: secret, GOALS_APP: logins.app, GOALS_SYSTEM: logins.system };
-  const server = await start(env, Number(process.env["PORT"] ?? 0));
+  const server = await built.start(env, Number(process.env["PORT"] ?? 0));
   const at = (slug: string, path = "/") => `http://${slug}.localhost:${server.port}${path}`;
   console.log(`
 # One tenant's page
@@ -41,7 +41,7 @@ The database is in ${folder}; Ctrl-C stops it, and it is gone.`);
     if (stopping) return;
     stopping = true;
     await server.stop();
-    remove();
+    built.remove();
     await database.stop();
     process.exit(0);
   };

@@ -1,6 +1,5 @@
 import { createHash } from "node:crypto";
 import { PartywallError } from "../errors.js";
-import { anchor } from "../scope/anchor.js";
 import { tenantOf } from "../scope/current.js";
 import type { Scope } from "../scope/scope.js";
 import { fetchEntrance, FETCH_ANSWERS } from "./fetch-entrance.js";
@@ -67,32 +66,32 @@ export type TenantCacheKey = string & { readonly [TENANT]: true };
 /** The ways into a tenant that an App Router application has. */
 export interface NextTenancy {
   /** A route handler that runs in the tenant of its request, to the last byte of the response. */
-  route<Rest extends unknown[]>(
+  readonly route: <Rest extends unknown[]>(
     handler: (request: Request, ...rest: Rest) => Response | PromiseLike<Response>,
-  ): (request: Request, ...rest: Rest) => Promise<Response>;
+  ) => (request: Request, ...rest: Rest) => Promise<Response>;
   /** A server action that decides anew, from the headers of its own request, never from its arguments. */
-  action<Args extends unknown[], Result>(
+  readonly action: <Args extends unknown[], Result>(
     fn: (...args: Args) => Result,
-  ): (...args: Args) => Promise<Awaited<Result>>;
+  ) => (...args: Args) => Promise<Awaited<Result>>;
   /** Opens the tenant for the rendering of this request; first in each page, layout and component that needs it. */
-  enterTenant(): Promise<void>;
+  readonly enterTenant: () => Promise<void>;
   /** Headers for `NextResponse.next({ request: { headers } })` in `proxy.ts`, by which pages and actions know their address. */
-  handOver(request: Request): Promise<Headers>;
+  readonly handOver: (request: Request) => Promise<Headers>;
   /** `unstable_cache` with a key, a scope and tags of the tenant's own. Throws `PW_NO_SCOPE` outside a tenant. */
-  cache<Args extends unknown[], Result>(
+  readonly cache: <Args extends unknown[], Result>(
     fn: (...args: Args) => Result,
     keys: readonly string[],
     options?: TenantCacheOptions,
-  ): (...args: Args) => Promise<Awaited<Result>>;
+  ) => (...args: Args) => Promise<Awaited<Result>>;
   /** The current tenant, as an argument for a function that says `'use cache'`. Throws `PW_NO_SCOPE` outside a tenant. */
-  cacheKey(): TenantCacheKey;
+  readonly cacheKey: () => TenantCacheKey;
   /**
    * Runs `fn` in the tenant of a key that the function around, which says `'use cache'`, was given as an argument.
    * Whoever has the key has the tenant, as with `pw.run`: never take one from a client. Throws `PW_CONFIG` elsewhere.
    */
-  keyed<T>(key: TenantCacheKey, fn: () => T): Promise<Awaited<T>>;
+  readonly keyed: <T>(key: TenantCacheKey, fn: () => T) => Promise<Awaited<T>>;
   /** The current tenant's own form of a cache tag, for `revalidateTag` and `cacheTag`. */
-  tag(name: string): string;
+  readonly tag: (name: string) => string;
 }
 
 /**
@@ -151,8 +150,8 @@ export function tenancy<Principal = unknown, Fields = Readonly<Record<string, un
     if (status < 500) return notFound();
     throw new PartywallError(body.code, body.detail);
   };
-  const inCache = <T>(id: string, fn: () => T): Promise<Awaited<T>> =>
-    units.inCache(() => anchor.als.run(undefined, () => host.run<T>({ id }, fn)));
+  const inCache = <T>(types: readonly string[], id: string, fn: () => T): Promise<Awaited<T>> =>
+    units.inCache(types, () => host.run<T>({ id }, fn));
   const tagOf = (id: string, name: string) => {
     const own = createHash("sha256").update(JSON.stringify([host.realm, id, name]));
     return `partywall:${own.digest("base64url")}`;
@@ -194,7 +193,7 @@ export function tenancy<Principal = unknown, Fields = Readonly<Record<string, un
       return async (...args: Args): Promise<Awaited<Result>> => {
         const { id } = tenantOf(host.scope());
         const inTenant = (tenant: string, ...rest: Args) =>
-          inCache<Result>(tenant, () => fn(...rest));
+          inCache<Result>(["unstable-cache"], tenant, () => fn(...rest));
         return unstable_cache(inTenant, parts, {
           ...(revalidate === undefined ? {} : { revalidate }),
           tags: tags.map((name) => tagOf(id, name)),
@@ -208,7 +207,8 @@ export function tenancy<Principal = unknown, Fields = Readonly<Record<string, un
           "PW_CONFIG",
           "keyed() of tenancy() was given what is no key of this instance. Give what cacheKey() returned.",
         );
-      return inCache<T>(key.slice(prefix.length), fn);
+      // Not in unstable_cache: what its function closes over, such as the key, is no part of what it keys by.
+      return inCache<T>(["cache", "private-cache"], key.slice(prefix.length), fn);
     },
     tag: (name) => tagOf(tenantOf(host.scope()).id, name),
   });

@@ -7,10 +7,7 @@ import { freePort } from "./free-port.js";
 
 const ROOT = fileURLToPath(new URL("../..", import.meta.url));
 // What the application imports, and what Next.js looks for where it is written in TypeScript.
-const PACKAGES = [
-  ...["next", "react", "react-dom", "pg"],
-  ...["typescript", "@types/node", "@types/react"],
-];
+const PACKAGES = "next react react-dom pg typescript @types/node @types/react".split(" ");
 const QUIET = { NEXT_TELEMETRY_DISABLED: "1", NODE_ENV: "production" };
 
 /** A Next.js application that has been built in a folder of its own. */

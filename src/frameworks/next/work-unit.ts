@@ -1,9 +1,10 @@
 import { AsyncLocalStorage } from "node:async_hooks";
 import { PartywallError } from "../../errors.js";
+import { anchor } from "../../scope/anchor.js";
 import { registerScopeSource } from "../../scope/register-source.js";
 import type { Scope } from "../../scope/scope.js";
 
-/** What Next.js is doing where this is called: rendering for a request, prerendering, filling a cache. */
+/** What Next.js is doing where this is called: serving a request, prerendering, filling a cache. */
 export interface WorkUnit {
   readonly type: string;
 }
@@ -16,9 +17,9 @@ export interface WorkUnitStorage {
 const IN_CACHE =
   "A tenant was asked for inside unstable_cache or 'use cache', which keep one result for every tenant, so there is none. " +
   "Cache it with the helper that keeps a result for each tenant: cache(fn, keys) of tenancy() in place of unstable_cache, " +
-  "or keyed(tenantKey, fn) inside 'use cache'.";
+  "or keyed(tenantKey, fn) of tenancy() inside 'use cache'.";
 const PRERENDERED =
-  "A tenant was asked for in what Next.js makes before any request and keeps for everybody (a prerendered page, " +
+  "A tenant was asked for in what Next.js makes before any request and keeps for everybody (a prerendered page or route, " +
   "generateStaticParams), so there is none. Make it dynamic: await enterTenant() first, and no force-static.";
 
 const REASONS: Readonly<Record<string, string>> = {
@@ -31,19 +32,17 @@ const REASONS: Readonly<Record<string, string>> = {
   "build-time-generator": PRERENDERED,
 };
 
-/** The scopes that requests hold in one realm, and the caches that have been opened for a tenant. */
+/** The requests of one realm and the scopes they hold, and the caches that are filled for one tenant. */
 export interface WorkUnits {
-  /** What is being rendered for a request. Throws `PW_CONFIG` where there is no request, or not one of the caller's own. */
+  /** What serves the request. Throws `PW_CONFIG` where none is served. */
   request(): WorkUnit;
   /** Lets the request hold the scope, for whatever is rendered for it. */
   hold(scope: Scope | undefined): void;
-  /** Runs `fn` where the cache that is being filled, and none inside of it, may have a tenant. */
-  inCache<T>(fn: () => T): T;
-}
-
-/** The error of asking for the request where none is served. */
-export function prerendered(): PartywallError {
-  return new PartywallError("PW_CONFIG", PRERENDERED);
+  /**
+   * Runs `fn` where the cache that is being filled, and none inside of it, may have a tenant. Throws `PW_CONFIG` where it is
+   * not a cache of these types.
+   */
+  inCache<T>(types: readonly string[], fn: () => T): T;
 }
 
 /** One for each storage: Next.js loads an application's module once for each bundle, and again after each edit. */
@@ -58,51 +57,61 @@ export function workUnits(storage: WorkUnitStorage, realm: string): WorkUnits {
 
 function watch(storage: WorkUnitStorage): (realm: string) => WorkUnits {
   const held = new WeakMap<WorkUnit, Map<string, Scope>>();
-  const opened = new AsyncLocalStorage<WorkUnit>();
-  const heldScope = (realm: string) => {
+  const filled = new AsyncLocalStorage<WorkUnit>();
+  const withheld = () => {
+    const unit = storage.getStore();
+    return unit === undefined || unit.type === "request" || unit === filled.getStore()
+      ? undefined
+      : reasonOf(unit);
+  };
+  const heldIn = (realm: string) => () => {
     const unit = storage.getStore();
     return unit === undefined ? undefined : held.get(unit)?.get(realm);
   };
-  const withheld = () => {
+  const request = () => {
     const unit = storage.getStore();
-    if (unit === undefined || unit.type === "request" || unit === opened.getStore())
-      return undefined;
-    return (
-      REASONS[unit.type] ??
-      `A tenant was asked for where Next.js does what is not known here ("${unit.type}"), so there is none. Use the ` +
-        "version of Next.js that partywall/frameworks/next names."
-    );
+    if (unit?.type === "request") return unit;
+    throw new PartywallError("PW_CONFIG", unit === undefined ? NO_REQUEST : reasonOf(unit));
   };
   const realms = new Set<string>();
   return (realm) => {
-    if (!realms.has(realm)) {
-      realms.add(realm);
-      registerScopeSource({ get: () => heldScope(realm), withheld });
-    }
+    if (!realms.has(realm)) registerScopeSource({ get: heldIn(realm), withheld });
+    realms.add(realm);
     return {
-      request() {
-        const unit = storage.getStore();
-        if (unit?.type === "request") return unit;
-        throw unit === undefined ? new PartywallError("PW_CONFIG", NO_UNIT) : prerendered();
-      },
+      request,
       hold(scope) {
-        const unit = this.request();
+        const unit = request();
         const scopes = held.get(unit) ?? new Map<string, Scope>();
         if (scope !== undefined) held.set(unit, scopes.set(realm, scope));
       },
-      inCache(fn) {
+      inCache(types, fn) {
         const unit = storage.getStore();
-        if (unit === undefined || REASONS[unit.type] !== IN_CACHE)
+        if (unit === undefined || !types.includes(unit.type))
           throw new PartywallError("PW_CONFIG", NO_CACHE);
-        return opened.run(unit, fn);
+        // Whoever is current around is not part of what is kept; but inside, the tenant is not left again.
+        if (unit === filled.getStore()) return fn();
+        return filled.run(unit, () => anchor.als.run(undefined, fn));
       },
     };
   };
 }
 
-const NO_UNIT =
+function reasonOf({ type }: WorkUnit): string {
+  return (
+    REASONS[type] ??
+    `A tenant was asked for where Next.js does what is not known here ("${type}"), so there is none. Use a version of ` +
+      "Next.js that partywall/frameworks/next is made for."
+  );
+}
+
+/** The error of asking for the request in what is made before any. */
+export function prerendered(): PartywallError {
+  return new PartywallError("PW_CONFIG", PRERENDERED);
+}
+
+const NO_REQUEST =
   "Next.js serves no request here. Call enterTenant(), and what route() and action() return, from what Next.js renders or runs, " +
   "and give tenancy() the workUnitAsyncStorage of the Next.js that does.";
 const NO_CACHE =
-  "Next.js fills no cache here. Call keyed() of tenancy() inside the function that says 'use cache', with the key among its " +
-  "arguments, and give tenancy() the workUnitAsyncStorage of the Next.js that runs it.";
+  "keyed() of tenancy() was called where no function that says 'use cache' is run. Call it inside such a function, with the " +
+  "key among its arguments; in place of unstable_cache use cache() of tenancy().";

@@ -173,13 +173,17 @@ describeEngine("postgres", "Next.js", () => {
 
     it("has none in a route either, whoever opens a scope around it, inside of it, or by the helper further out", async () => {
       for (const tenant of TENANTS) {
-        const { central, tried, eachInside, ...refused } = await json(tenant, "/misused/route");
+        const { central, tried, eachInside, keyed, ...refused } = await json(
+          tenant,
+          "/misused/route",
+        );
         expect(Object.keys(refused)).toHaveLength(8);
         for (const [way, told] of Object.entries(refused)) {
           expect(`${way} ${String(told)}`).toMatch(new RegExp(`^${way} ${named.source.slice(1)}`));
           expect(told).not.toContain("pw.run");
         }
         expect(eachInside).toMatch(named);
+        expect(keyed).toMatch(/^PW_CONFIG: .*use cache\(\) of tenancy\(\)/);
         expect([central, tried]).toEqual(["shared tables", "nobody"]);
       }
     });
@@ -191,10 +195,11 @@ describeEngine("postgres", "Next.js", () => {
 
     it("has none in 'use cache'", async () => {
       for (const tenant of TENANTS) {
-        const { outside, ...refused } = await json(tenant, "/use-cache/misused");
+        const { outside, crossed, ...refused } = await json(tenant, "/use-cache/misused");
         expect(Object.keys(refused)).toHaveLength(6);
         for (const [way, told] of Object.entries(refused))
           expect(`${way} ${String(told)}`).toMatch(new RegExp(`^${way} ${named.source.slice(1)}`));
+        expect(crossed).toMatch(/^PW_SCOPE_SWITCH: /);
         expect(outside).toMatch(/^PW_CONFIG: .*keyed\(\)/);
       }
     });
