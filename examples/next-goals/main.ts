@@ -16,7 +16,7 @@ try {
 async function serve(built: NonNullable<typeof app>): Promise<void> {
   const { secret, logins, folder } = database;
   const env = { GOALS_SECRET: secret, GOALS_APP: logins.app, GOALS_SYSTEM: logins.system };
-  const server = await built.start(env, Number(process.env["PORT"] ?? 0));
+  const server = await built.start({ env, port: Number(process.env["PORT"] ?? 0) });
   const at = (slug: string, path = "/") => `http://${slug}.localhost:${server.port}${path}`;
   console.log(`
 # One tenant's page

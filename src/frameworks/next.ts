@@ -162,10 +162,9 @@ export function tenancy<Principal = unknown, Fields = Readonly<Record<string, un
     route:
       (handler) =>
       async (request, ...rest) => {
-        // Read first: by this Next.js knows that the route is not to be prerendered.
-        const asked = asAsked(request);
-        units.request();
-        return answer(asked, request, () => handler(request, ...rest));
+        // By this Next.js knows that the route is not to be prerendered, too.
+        await ofRequest();
+        return answer(asAsked(request), request, () => handler(request, ...rest));
       },
     action:
       (fn) =>

@@ -8,17 +8,26 @@ import { freePort } from "./free-port.js";
 const ROOT = fileURLToPath(new URL("../..", import.meta.url));
 // What the application imports, and what Next.js looks for where it is written in TypeScript.
 const PACKAGES = "next react react-dom pg typescript @types/node @types/react".split(" ");
-const QUIET = { NEXT_TELEMETRY_DISABLED: "1", NODE_ENV: "production" };
+const QUIET = { NEXT_TELEMETRY_DISABLED: "1", NO_COLOR: "1", FORCE_COLOR: "0" };
 
 /** A Next.js application that has been built in a folder of its own. */
 export interface NextApp {
   readonly folder: string;
   /** What the build printed. */
   readonly printed: string;
-  /** Serves it on a port of this machine, a free one unless told. Rejects with its output when it ends first. */
-  start(env?: Readonly<Record<string, string>>, port?: number): Promise<NextServer>;
+  /** Serves it on this machine. Rejects with its output when it ends first. */
+  start(options?: StartOptions): Promise<NextServer>;
   /** Removes the folder. */
   remove(): void;
+}
+
+/** How a Next.js application is served. */
+export interface StartOptions {
+  readonly env?: Readonly<Record<string, string>>;
+  /** A free one unless told, or 0. */
+  readonly port?: number;
+  /** Whether with `next dev`, which compiles what is asked for and again what was edited. */
+  readonly dev?: boolean;
 }
 
 /** A Next.js application that is being served. */
@@ -39,7 +48,7 @@ export function buildNext(source: string): NextApp {
   const node = (...args: string[]) =>
     execFileSync(process.execPath, args, {
       cwd: folder,
-      env: { ...process.env, ...QUIET },
+      env: { ...process.env, ...QUIET, NODE_ENV: "production" },
       encoding: "utf8",
       stdio: ["ignore", "pipe", "pipe"],
     });
@@ -59,7 +68,7 @@ export function buildNext(source: string): NextApp {
     const tsc = join(ROOT, "node_modules/typescript/bin/tsc");
     node(tsc, "-p", join(ROOT, "tsconfig.build.json"), "--outDir", join(own, "dist"));
     const printed = node(next, "build");
-    return { folder, printed, remove, start: (env, port) => start(next, folder, env, port) };
+    return { folder, printed, remove, start: (options) => start(next, folder, options) };
   } catch (error) {
     remove();
     const { stdout = "", stderr = "" } = error as { stdout?: string; stderr?: string };
@@ -72,13 +81,13 @@ export function buildNext(source: string): NextApp {
 async function start(
   next: string,
   folder: string,
-  env: Readonly<Record<string, string>> = {},
-  wanted = 0,
+  { env = {}, port: wanted = 0, dev = false }: StartOptions = {},
 ): Promise<NextServer> {
   const port = wanted === 0 ? await freePort() : wanted;
-  const child = spawn(process.execPath, [next, "start", "-H", "127.0.0.1", "-p", String(port)], {
+  const args = [next, dev ? "dev" : "start", "-H", "127.0.0.1", "-p", String(port)];
+  const child = spawn(process.execPath, args, {
     cwd: folder,
-    env: { ...process.env, ...QUIET, ...env },
+    env: { ...process.env, ...QUIET, NODE_ENV: dev ? "development" : "production", ...env },
     stdio: ["ignore", "pipe", "pipe"],
   });
   let output = "";
@@ -91,7 +100,7 @@ async function start(
         for (const listener of listeners) listener(text);
         if (output.includes("Ready in")) ready();
       });
-    void ended.then(() => failed(new Error(`next start ended:\n${output}`)));
+    void ended.then(() => failed(new Error(`Next.js ended:\n${output}`)));
   });
   return {
     port,

@@ -1,3 +1,4 @@
+import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { buildSite, type Site } from "../../guards/postgres/site.js";
@@ -22,10 +23,7 @@ describeEngine("postgres", "Next.js", () => {
         `a note of ${tenant}`,
       ]);
     app = buildNext(join(import.meta.dirname, "fixtures/app"));
-    server = await app.start({
-      APP_URL: site.login(site.roles.app),
-      SYSTEM_URL: site.login(site.roles.system),
-    });
+    server = await app.start({ env: logins() });
   }, 300_000);
   afterAll(async () => {
     await server?.stop();
@@ -33,6 +31,10 @@ describeEngine("postgres", "Next.js", () => {
     await site?.close();
   });
 
+  const logins = () => ({
+    APP_URL: site.login(site.roles.app),
+    SYSTEM_URL: site.login(site.roles.system),
+  });
   const get = (tenant: string, path: string, { headers = {}, ...more }: Ask = {}) =>
     ask(server.port, { path, headers: { host: `${tenant}.example.test`, ...headers }, ...more });
   const noteOf = (tenant: string) => `a note of ${tenant}`;
@@ -272,7 +274,34 @@ describeEngine("postgres", "Next.js", () => {
     });
   });
 
-  it("registers its scope source once, however often the module is loaded", async () => {
+  it("registers its scope source once, for all bundles that load the module", async () => {
     expect((await watch()).sources).toBe(1);
+  });
+
+  describe("next dev", () => {
+    beforeAll(async () => {
+      await server.stop();
+      server = await app.start({ env: logins(), dev: true });
+    }, 60_000);
+
+    it("keeps two tenants apart while the module is edited, and registers no source again", async () => {
+      const file = join(app.folder, "lib/tenancy.js");
+      const source = readFileSync(file, "utf8");
+      for (const edit of [1, 2]) {
+        writeFileSync(file, source.replace("edit = 0", `edit = ${edit}`));
+        await expect.poll(async () => page("acme", "/edit", "edit")).toBe(String(edit));
+        for (const tenant of TENANTS) {
+          const { body } = await get(tenant, "/in/page-of");
+          for (const part of ["layout", "meta", "page", "late"])
+            expect(said(body, part)).toBe(`${tenant} ${noteOf(tenant)}`);
+        }
+      }
+      expect((await watch()).sources).toBe(1);
+    }, 60_000);
+
+    it("tells a page and a route with force-static", async () => {
+      expect(await page("acme", "/outside/forced/1", "forced")).toMatch(/^PW_CONFIG/);
+      expect((await get("acme", "/outside/forced-route/1")).body).toMatch(/^PW_CONFIG/);
+    });
   });
 });
