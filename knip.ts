@@ -18,6 +18,7 @@ export default {
     "bench/*/run.ts",
     "bench/{http,orms}/*.ts",
     "examples/*/main.ts",
+    "examples/next-goals/site/{app/**/*.{ts,tsx},instrumentation.ts,next.config.ts}",
     "test/support/{engines,skipped-reporter}.ts",
     "test/house/fixtures/**/*.ts",
     "test/types/**/*.ts",

@@ -69,7 +69,7 @@ async function handedOn(
   if (header === null)
     return new PartywallError(
       "PW_CONFIG",
-      "A resolver or hook read the path or query of a page or server action, which Next.js does not tell. Hand it on in proxy.ts: " +
+      "A resolver read the path or query of a page or server action, which Next.js does not tell. Hand it on in proxy.ts: " +
         "NextResponse.next({ request: { headers: await handOver(request) } }), with a matcher that covers the page.",
     );
   const [address = "", ...token] = header.split(".");
