@@ -50,6 +50,7 @@ describeEngine("postgres", "Next.js", () => {
   const watch = () =>
     json("nobody", "/watch") as Promise<{
       open: number;
+      asked: number;
       told: string[];
       sources: number;
     }>;
@@ -68,6 +69,12 @@ describeEngine("postgres", "Next.js", () => {
           expect((await get(tenant, "/stream")).body).toBe(`${seen};`.repeat(3));
         }),
       );
+    });
+
+    it("are decided upon once, however many parts of a page enter", async () => {
+      const { asked } = await watch();
+      await get("acme", "/in/page-of");
+      expect((await watch()).asked - asked).toBe(1);
     });
 
     it("see no tenant in a page that has not entered", async () => {
@@ -91,6 +98,12 @@ describeEngine("postgres", "Next.js", () => {
       expect(said((await get("acme", "/in/page-of", { headers })).body, "page")).toContain(
         noteOf("acme"),
       );
+    });
+
+    it("are told where tenants cannot be looked up, instead of that nobody lives there", async () => {
+      const { body } = await get("acme", "/outside/down");
+      expect(said(body, "fault")).toMatch(/^PW_REGISTRY_UNAVAILABLE: /);
+      expect(said(body, "scope")).toBe("nothing");
     });
 
     it("keep their tenant in after(), in pages and routes", async () => {
@@ -218,6 +231,13 @@ describeEngine("postgres", "Next.js", () => {
       for (const [at, tenant] of TENANTS.entries())
         expect(await page(tenant, path, what)).toBe(first[at]);
     });
+  });
+
+  it("cache() keeps nothing of who acts, since its result is for everybody in the tenant", async () => {
+    for (const user of ["ada", "bob"]) {
+      const { body } = await get("acme", "/acting", { headers: { "x-user": user } });
+      expect(body).toBe(`${user}, cached for undefined`);
+    }
   });
 
   describe("what is made before any request", () => {
