@@ -287,6 +287,14 @@ describeEngine("postgres", "Next.js", () => {
       }
     });
 
+    it("is not led elsewhere by an address that was signed for another path or host", async () => {
+      const { body: signed } = await get("www", "/t/globex/echo");
+      const headers = { "x-partywall-address": signed };
+      expect(said((await get("www", "/t/acme", { headers })).body, "rows")).toBe(noteOf("acme"));
+      const elsewhere = (await get("shop", "/u/acme", { headers })).body;
+      expect(said(elsewhere, "fault")).toMatch(/NEXT_HTTP_ERROR_FALLBACK$/);
+    });
+
     it("fails loudly, and does not become central, where no proxy handed the address on", async () => {
       const { body } = await get("www", "/u/acme");
       expect(said(body, "fault")).toMatch(/^PW_CONFIG: .*proxy\.ts/);
