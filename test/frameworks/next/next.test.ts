@@ -4,7 +4,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { buildSite, type Site } from "../../guards/postgres/site.js";
 import { describeEngine } from "../../support/engine.js";
 import { buildNext, type NextApp, type NextServer } from "../../support/next-app.js";
-import { ask, dial, type Ask } from "../http.js";
+import { ask, dial, shout, type Ask } from "../http.js";
 
 const TENANTS = ["acme", "globex"] as const;
 const NOTES = `create table notes (tenant_id text not null, id integer primary key generated always as identity, text text not null)`;
@@ -98,6 +98,17 @@ describeEngine("postgres", "Next.js", () => {
       expect(said((await get("acme", "/in/page-of", { headers })).body, "page")).toContain(
         noteOf("acme"),
       );
+    });
+
+    it("reach no handler by a target that names another host", async () => {
+      for (const path of ["/route", "/in/page-of"]) {
+        const answer = await shout(
+          server.port,
+          `GET http://globex.example.test${path} HTTP/1.1\r\nhost: acme.example.test\r\nconnection: close\r\n\r\n`,
+        );
+        expect(answer).toMatch(/^HTTP\/1\.1 308/);
+        expect(answer).not.toContain("a note of");
+      }
     });
 
     it("are told where tenants cannot be looked up, instead of that nobody lives there", async () => {

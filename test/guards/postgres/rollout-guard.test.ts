@@ -1,5 +1,6 @@
 import { fileURLToPath } from "node:url";
 import { afterAll, afterEach, beforeAll, expect, test, vi } from "vitest";
+import { registerScopeSource } from "partywall";
 import { describeEngine } from "../../support/engine.js";
 import { brief, rolloutWorld, type RolloutWorld } from "./rollout-world.js";
 
@@ -39,6 +40,22 @@ for (const preparedStatements of [false, true]) {
           expect(one.callSite).toContain(`${FILE}:`);
         }
         expect(told[0]).not.toHaveProperty("table");
+      });
+
+      test("a tenant's statement where its scope is withheld is not sent as one that never had any", async () => {
+        const withheld = () => "This is kept for everybody.";
+        await inA(async () => {
+          const remove = registerScopeSource({ get: () => undefined, withheld });
+          try {
+            await expect(query(fresh("select note from orders"))).rejects.toMatchObject({
+              code: "PW_NO_SCOPE",
+              message: withheld(),
+            });
+          } finally {
+            remove();
+          }
+        });
+        expect(await world.told()).toEqual([]);
       });
 
       test("outside any scope a row is written as it was before the adoption", async () => {

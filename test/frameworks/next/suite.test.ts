@@ -1,0 +1,4 @@
+import { frameworkSuite } from "../suite/suite.js";
+import { host } from "./host.js";
+
+frameworkSuite(host);
