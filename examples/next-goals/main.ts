@@ -1,11 +1,11 @@
 import { fileURLToPath } from "node:url";
-import { buildNext } from "../../test/support/next-app.js";
+import { buildNext, type NextApp } from "../../test/support/next-app.js";
 import { openGoals } from "../goals-database.js";
 
 const database = await openGoals();
-let app: ReturnType<typeof buildNext> | undefined;
+let app: NextApp | undefined;
 try {
-  app = buildNext(fileURLToPath(new URL("site", import.meta.url)));
+  app = await buildNext(fileURLToPath(new URL("site", import.meta.url)));
   await serve(app);
 } catch (error) {
   app?.remove();
@@ -13,7 +13,7 @@ try {
   throw error;
 }
 
-async function serve(built: NonNullable<typeof app>): Promise<void> {
+async function serve(built: NextApp): Promise<void> {
   const { secret, logins, folder } = database;
   const env = { GOALS_SECRET: secret, GOALS_APP: logins.app, GOALS_SYSTEM: logins.system };
   const server = await built.start({ env, port: Number(process.env["PORT"] ?? 0) });

@@ -1,8 +1,9 @@
-import { execFileSync, spawn } from "node:child_process";
+import { execFile, spawn } from "node:child_process";
 import { cpSync, mkdirSync, mkdtempSync, rmSync, symlinkSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
 import { freePort } from "./free-port.js";
 
 const ROOT = fileURLToPath(new URL("../..", import.meta.url));
@@ -40,18 +41,16 @@ export interface NextServer {
 
 /**
  * Builds the application in `source` with Partywall as it is now: a copy in a temporary folder, since Next.js writes where it
- * builds. Throws with what the build printed when it fails.
+ * builds. Rejects with what the build printed when it fails.
  */
-export function buildNext(source: string): NextApp {
+export async function buildNext(source: string): Promise<NextApp> {
   const folder = mkdtempSync(join(tmpdir(), "partywall-next-"));
   const remove = () => rmSync(folder, { recursive: true, force: true });
-  const node = (...args: string[]) =>
-    execFileSync(process.execPath, args, {
-      cwd: folder,
-      env: { ...process.env, ...QUIET, NODE_ENV: "production" },
-      encoding: "utf8",
-      stdio: ["ignore", "pipe", "pipe"],
-    });
+  const node = async (...args: string[]) => {
+    const env = { ...process.env, ...QUIET, NODE_ENV: "production" as const };
+    const { stdout } = await promisify(execFile)(process.execPath, args, { cwd: folder, env });
+    return stdout;
+  };
   const next = join(ROOT, "node_modules/next/dist/bin/next");
   try {
     // Its paths lead to the sources; Next.js writes one of its own.
@@ -66,8 +65,8 @@ export function buildNext(source: string): NextApp {
     }
     cpSync(join(ROOT, "package.json"), join(own, "package.json"));
     const tsc = join(ROOT, "node_modules/typescript/bin/tsc");
-    node(tsc, "-p", join(ROOT, "tsconfig.build.json"), "--outDir", join(own, "dist"));
-    const printed = node(next, "build");
+    await node(tsc, "-p", join(ROOT, "tsconfig.build.json"), "--outDir", join(own, "dist"));
+    const printed = await node(next, "build");
     return { folder, printed, remove, start: (options) => start(next, folder, options) };
   } catch (error) {
     remove();

@@ -1,4 +1,4 @@
-// First: Next.js takes its AsyncLocalStorage from where this puts it.
+// oxlint-disable-next-line import/no-unassigned-import -- Next.js takes its AsyncLocalStorage from where this puts it
 import "next/dist/server/node-environment-baseline.js";
 import { getRequestListener } from "@hono/node-server";
 import { workAsyncStorage } from "next/dist/server/app-render/work-async-storage.external.js";

@@ -22,7 +22,7 @@ describeEngine("postgres", "Next.js", () => {
         tenant,
         `a note of ${tenant}`,
       ]);
-    app = buildNext(join(import.meta.dirname, "fixtures/app"));
+    app = await buildNext(join(import.meta.dirname, "fixtures/app"));
     server = await app.start({ env: logins() });
   }, 300_000);
   afterAll(async () => {
