@@ -33,7 +33,7 @@ export class AppModule {
               pw.postgres,
               new DataSource({
                 type: "postgres",
-                url,
+                url: logins.app,
                 driver: pw.postgres.driver,
                 entities: [Goal],
               }),

@@ -1,5 +1,5 @@
 import { EventEmitter } from "node:events";
-import { TenantContextError } from "../errors.js";
+import { outsideScope } from "../scope/current.js";
 import type { Scope } from "../scope/scope.js";
 
 /** The part of a Partywall instance that events need; what `createPartywall` returns fits. */
@@ -52,8 +52,7 @@ export class TenantEventEmitter extends EventEmitter {
   override emit(name: Name, ...args: unknown[]): boolean {
     const scope = this.#pw.scope();
     if (scope === undefined && !OF_ITSELF.has(name))
-      throw new TenantContextError(
-        "PW_NO_SCOPE",
+      throw outsideScope(
         "An event was emitted outside every scope, so no listener was called. Emit it inside pw.run(), pw.central() or pw.system().",
       );
     const hears = super.rawListeners(name).some((one) => this.#hears(one as Registered));
