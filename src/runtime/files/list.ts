@@ -32,7 +32,7 @@ export async function list(
 }
 
 /** The entry as in the folder that the application named, not as the system was asked for it. */
-export function placed(entry: Dirent, shown: string): Dirent {
+function placed(entry: Dirent, shown: string): Dirent {
   for (const name of ["parentPath", "path"])
     Object.defineProperty(entry, name, {
       value: shown,
