@@ -10,6 +10,7 @@ import { createPartywall, type Partywall } from "partywall";
 import { tenantFiles, type TenantFiles } from "partywall/runtime/files";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { folderName } from "../../../src/runtime/files/folder-name.js";
+import { rootFolder } from "../../../src/runtime/files/folder.js";
 import { Operations } from "../../../src/runtime/files/operations.js";
 import { segmentsOf } from "../../../src/runtime/files/path.js";
 import { Places } from "../../../src/runtime/files/place.js";
@@ -98,6 +99,11 @@ describe.each(WAYS)("files of tenants, %s", (_way, make) => {
       );
       await files.copyFile("own.txt", "in/copy.txt");
       await files.copyFile("own.txt", "own.txt");
+      const large = Buffer.alloc(200_001, "0123456789");
+      await files.writeFile("large", large);
+      await files.copyFile("large", "in/copy.txt");
+      expect(large.equals(await files.readFile("in/copy.txt"))).toBe(true);
+      await files.unlink("large");
       await expect(
         files.copyFile("own.txt", "in/copy.txt", constants.COPYFILE_EXCL),
       ).rejects.toEqual(refusal("EEXIST"));
@@ -334,6 +340,25 @@ describe("a link that is swapped in while a file is used", () => {
     },
     60_000,
   );
+});
+
+describe("a folder that is checked by name", () => {
+  test("is refused when it has become a link to another tenant's, though what was opened is what the name leads to", async () => {
+    for (const tenant of [A, B])
+      await pw.run(tenant, () => tenantFiles(pw, { root }).writeFile("f.txt", tenant));
+    const realm = await (await rootFolder(root, false)).enter(folderName("default"));
+    const folder = await realm.enter(folderName(A));
+    const stats = () => disk.statSync(folder.at("f.txt"), { bigint: true });
+    await expect(folder.assertOpened("f.txt", stats())).resolves.toBeUndefined();
+    const own = stats();
+    disk.renameSync(folderOf(A), `${folderOf(A)}.aside`);
+    disk.symlinkSync(folderOf(B), folderOf(A));
+    await expect(folder.assertOpened("f.txt", stats())).rejects.toEqual(refusal("PW_PATH_REFUSED"));
+    disk.unlinkSync(folderOf(A));
+    disk.mkdirSync(folderOf(A));
+    disk.writeFileSync(join(folderOf(A), "f.txt"), "another file");
+    await expect(folder.assertOpened("f.txt", own)).rejects.toEqual(refusal("PW_PATH_REFUSED"));
+  });
 });
 
 describe("tenantFiles()", () => {
