@@ -20,7 +20,7 @@ const only = process.argv
 const size = smoke ? { tenants: 10, rowsPerTenant: 20 } : { tenants: 1000, rowsPerTenant: 100 };
 const measure = smoke
   ? { rounds: 2, sliceMs: 50, warmMs: 50 }
-  : { rounds: 15, sliceMs: 400, warmMs: 1000 };
+  : { rounds: 15, sliceMs: 250, warmMs: 700 };
 const CONNECTIONS = [1, 16];
 const PROXY_MS = 1;
 const FRAMEWORKS = ["express", "fastify"];

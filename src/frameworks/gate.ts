@@ -141,9 +141,8 @@ async function lookUp<F>(
   host: TenancyHost<F>,
   identifiers: readonly Identifier[],
 ): Promise<Tenant<F>> {
-  const found = await Promise.all(
-    identifiers.map(({ by, value }) => host.tenants.find(KEYS[by](value))),
-  );
+  const finding = identifiers.map(({ by, value }) => host.tenants.find(KEYS[by](value)));
+  const found = finding.length === 1 ? [await finding[0]] : await Promise.all(finding);
   const [tenant] = found;
   if (found.some((other) => other?.id !== tenant?.id)) throw refusal("PW_TENANT_AMBIGUOUS");
   if (tenant === undefined) throw refusal("PW_TENANT_UNKNOWN");

@@ -26,11 +26,11 @@ export function nodeRequest(req: NodeRequest): ResolverRequest {
 }
 
 function hosts(req: NodeRequest, url: string): string | undefined {
-  const named = [
-    headerValue(req, "host"),
-    headerValue(req, ":authority"),
-    ABSOLUTE_FORM.exec(url)?.[1],
-  ].filter((host) => host !== undefined);
+  const header = headerValue(req, "host");
+  if (url.startsWith("/") && req.headers[":authority"] === undefined) return header;
+  const named = [header, headerValue(req, ":authority"), ABSOLUTE_FORM.exec(url)?.[1]].filter(
+    (host) => host !== undefined,
+  );
   // Hosts that disagree are kept, comma between them, for the resolver to refuse.
   return named.length === 0 ? undefined : [...new Set(named)].join(", ");
 }
@@ -44,7 +44,9 @@ function headerValue(req: NodeRequest, name: string): string | undefined {
   if (value === undefined || typeof value !== "string") return value?.join(", ");
   const raw: string[] = [];
   const all = req.rawHeaders ?? [];
-  for (let at = 0; at + 1 < all.length; at += 2)
-    if (all[at]?.toLowerCase() === name) raw.push(all[at + 1] ?? "");
+  for (let at = 0; at + 1 < all.length; at += 2) {
+    const field = all[at];
+    if (field?.length === name.length && field.toLowerCase() === name) raw.push(all[at + 1] ?? "");
+  }
   return raw.length > 1 && raw[0] === value ? raw.join(", ") : value;
 }

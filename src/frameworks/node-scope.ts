@@ -15,7 +15,12 @@ export interface NodeResponse extends Emitter {
 /** Methods of a response that call back when Node.js has written something out. */
 const CALLING_BACK = ["write", "end", "writeContinue", "writeProcessing", "writeEarlyHints"];
 
-const bound = new WeakMap<Emitter, AsyncResource>();
+// Kept on the emitter itself: an entry of a WeakMap for each request costs the garbage collector more than the binding.
+const BOUND = Symbol("partywall.bound");
+
+interface Bindable extends Emitter {
+  [BOUND]?: AsyncResource;
+}
 
 /**
  * Runs the listeners of a request and its response in the scope current here, the last one to call. Without it they
@@ -23,10 +28,9 @@ const bound = new WeakMap<Emitter, AsyncResource>();
  * a pipelined response in the scope of the response before it, which may be another tenant's.
  */
 export function bindToScope(req: Emitter, res: NodeResponse): void {
-  const first = !bound.has(res);
-  bindEmit(req);
-  bindEmit(res);
-  if (first) bindCallbacks(res);
+  const resource = new AsyncResource("PARTYWALL_REQUEST");
+  bindEmit(req, resource);
+  if (bindEmit(res, resource)) bindCallbacks(res);
 }
 
 /** Whether and when the response has closed: answered to the last byte, or the client gone. Call it before any await. */
@@ -51,16 +55,15 @@ export function closing(res: NodeResponse): {
   };
 }
 
-function bindEmit(emitter: Emitter): void {
-  const known = bound.has(emitter);
-  bound.set(emitter, new AsyncResource("PARTYWALL_REQUEST"));
-  if (known) return;
+/** Whether it was not bound before. */
+function bindEmit(emitter: Bindable, resource: AsyncResource): boolean {
+  const isFirst = emitter[BOUND] === undefined;
+  Object.defineProperty(emitter, BOUND, { value: resource, configurable: true });
+  if (!isFirst) return false;
   const emit = emitter.emit.bind(emitter);
-  emitter.emit = (event, ...args) => {
-    const resource = bound.get(emitter);
-    if (resource === undefined) return emit(event, ...args);
-    return resource.runInAsyncScope(emit, emitter, event, ...args);
-  };
+  emitter.emit = (event, ...args) =>
+    (emitter[BOUND] ?? resource).runInAsyncScope(emit, emitter, event, ...args);
+  return true;
 }
 
 function bindCallbacks(res: NodeResponse): void {

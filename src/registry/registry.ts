@@ -45,6 +45,8 @@ export class Registry implements TenantDirectory {
   }
 
   async lookup(key: TenantKey): Promise<RegistryEntry> {
+    const cached = this.peek(key);
+    if (cached !== undefined) return known(cached);
     return known(await this.#find(storeKey(key)));
   }
 

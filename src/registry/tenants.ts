@@ -123,8 +123,9 @@ export class Tenants<
 
   /** The tenant, in whatever status but deleted, or undefined; a fresh cache entry will do. */
   async find(key: TenantKey): Promise<TenantRecord<Fields> | undefined> {
+    this.#assertAllowed();
     try {
-      return await this.get(key);
+      return typed((await this.#registry.lookup(key)).record);
     } catch (error) {
       if (error instanceof PartywallError && error.code === "PW_TENANT_UNKNOWN") return undefined;
       throw error;

@@ -44,8 +44,9 @@ export function chain(resolvers: readonly Resolver[]): Chain {
     async resolve(request: ResolverRequest) {
       const found: Identifier[] = [];
       for (const link of links) {
+        const answer = link.resolve(request);
         // oxlint-disable-next-line no-await-in-loop -- in order, and nothing after a refusal
-        const candidate = await link.resolve(request);
+        const candidate = isThenable(answer) ? await answer : answer;
         if (candidate === undefined) continue;
         const identifier = identify(candidate ?? {}, link.name);
         if (!found.some(({ by, value }) => by === identifier.by && value === identifier.value))
@@ -54,6 +55,11 @@ export function chain(resolvers: readonly Resolver[]): Chain {
       return found;
     },
   });
+}
+
+// Most answer at once, and a turn of the event loop for each is paid by every request.
+function isThenable<T>(value: T | PromiseLike<T>): value is PromiseLike<T> {
+  return typeof (value as { readonly then?: unknown } | null | undefined)?.then === "function";
 }
 
 function checked(resolver: Resolver): Resolver {
