@@ -1,10 +1,13 @@
 import { PartywallError } from "../errors.js";
 import { anchor } from "../scope/anchor.js";
-import { enclosed, ownKey, ownNames, type JobHost } from "./pg-boss/envelope.js";
+import { confined } from "./jobs/confined.js";
+import type { JobHost } from "./jobs/host.js";
+import { enclosed, ownKey, ownNames } from "./pg-boss/envelope.js";
 import type { JobNames, NativeBoss, NativeJob, NativeWorkOptions } from "./pg-boss/native.js";
+import { assertTransactions } from "./pg-boss/postpone.js";
 import { runJob } from "./pg-boss/run.js";
 
-export type { JobHost } from "./pg-boss/envelope.js";
+export type { JobHost } from "./jobs/host.js";
 
 /**
  * The slice of pg-boss that {@link tenantBoss} wraps; `PgBoss` 12 fits.
@@ -31,7 +34,7 @@ export interface TenantBossOptions {
   readonly waitSeconds?: number;
 }
 
-/** Methods that take no job and show none. */
+/** Members that take no job and show none. */
 const HARMLESS = new Set([
   "stop",
   "createQueue",
@@ -143,6 +146,7 @@ export function tenantBoss<Native extends Boss>(
           "PW_CONFIG",
           "work({ transactional: true }) hands the handler a connection of pg-boss, which no guard is in. Leave it out, and write through the guarded pool.",
         );
+      assertTransactions(native);
       const rules = { pw, boss: native, handler, perJobResults, waitSeconds };
       const settled = { ...options, perJobResults: true, includeMetadata: true };
       return outside(() =>
@@ -150,21 +154,7 @@ export function tenantBoss<Native extends Boss>(
       );
     },
   };
-  const guarded: Native = new Proxy(boss, {
-    get(target, key) {
-      const method = typeof key === "string" ? methods[key] : undefined;
-      if (method !== undefined) return method;
-      if (typeof key === "string" && !HARMLESS.has(key) && pw.scope()?.kind !== "system")
-        throw shared(key);
-      const value: unknown = Reflect.get(target, key, target);
-      if (typeof value !== "function") return value;
-      return (...given: unknown[]): unknown => {
-        const result: unknown = Reflect.apply(value, target, given);
-        // What is chained stays behind the wall.
-        return result === target ? guarded : result;
-      };
-    },
-  });
+  const guarded: Native = confined(pw, boss, { kind: "pg-boss", harmless: HARMLESS, methods });
   return guarded;
 }
 
@@ -179,11 +169,4 @@ interface Request {
 
 function outside<T>(fn: () => T): T {
   return anchor.als.run(undefined, fn);
-}
-
-function shared(method: string): PartywallError {
-  return new PartywallError(
-    "PW_STATEMENT_REFUSED",
-    `${method} of pg-boss shows or changes the jobs of all tenants, so it works in a system scope alone. Call it inside pw.system({ reason }, fn).`,
-  );
 }

@@ -1,19 +1,8 @@
-import { createHash, randomUUID } from "node:crypto";
+import { randomUUID } from "node:crypto";
 import { PartywallError } from "../../errors.js";
-import { outsideScope } from "../../scope/current.js";
-import type { Scope } from "../../scope/scope.js";
-
-/** The part of a Partywall instance that jobs need; what `createPartywall` returns fits. */
-export interface JobHost {
-  readonly realm: string;
-  scope(): Scope | undefined;
-  snapshot(options: { readonly expiresInMs: number; readonly audience: string }): string;
-  resume<T>(
-    snapshot: string,
-    fn: () => T,
-    options: { readonly audience: string },
-  ): Promise<Awaited<T>>;
-}
+import { audienceOf } from "../jobs/audience.js";
+import type { JobHost } from "../jobs/host.js";
+import { isOfATenant, ownPrefix } from "../jobs/owner.js";
 
 /** Where the envelope lies in a job's options, which BullMQ keeps over retries and hands on to each repetition. */
 export const ENVELOPE = "partywall";
@@ -40,7 +29,7 @@ export function sealed(
     ...(options.deduplication === undefined
       ? {}
       : { deduplication: { ...options.deduplication, id: own(pw, options.deduplication.id) } }),
-    [ENVELOPE]: pw.snapshot({ expiresInMs: Infinity, audience: audienceOf(queue, name) }),
+    [ENVELOPE]: pw.snapshot({ expiresInMs: Infinity, audience: audienceOf(KIND, queue, name) }),
   };
 }
 
@@ -54,40 +43,20 @@ export function sealedWithId(
   return sealed(pw, queue, name, { ...options, jobId: options.jobId ?? randomUUID() });
 }
 
-/** What the envelope of a job is good for. */
-export function audienceOf(queue: string, job: string): string {
-  // The parts are counted, so that no two pairs are written alike.
-  const names = createHash("sha256")
-    .update(JSON.stringify([queue, job]))
-    .digest("base64url");
-  return `bullmq:${names}`;
-}
+/** The kind of the audiences of BullMQ's jobs. */
+export const KIND = "bullmq";
 
-const OF_A_TENANT = /^(?:repeat:)?[\w-]{22}_/;
-
-/** An id that is the tenant's own. Tenant ids may hold what separates and what BullMQ takes for a separator. */
+/** An id that is the tenant's own. Throws `PW_NO_SCOPE` outside every scope. */
 export function own(pw: JobHost, id: string): string {
-  const scope = pw.scope();
-  if (scope === undefined)
-    throw outsideScope(
-      "A job was addressed outside every scope, so nothing was sent. Add it inside pw.run(), or in pw.central() where it is nobody's.",
-    );
-  if (scope.kind !== "tenant") return id;
-  return prefixOf(scope.tenant.id) + id;
-}
-
-function prefixOf(tenant: string): string {
-  return `${createHash("sha256").update(tenant).digest("base64url").slice(0, 22)}_`;
+  return `${ownPrefix(pw) ?? ""}${id}`;
 }
 
 /** A parent is given the results of its children, and waits for them. */
 function assertOwnParent(pw: JobHost, id: unknown): void {
-  const scope = pw.scope();
-  const given = typeof id === "string" ? id : "";
+  const prefix = ownPrefix(pw);
+  const given = typeof id === "string" ? id.replace(/^repeat:/, "") : "";
   const isOwn =
-    scope?.kind === "tenant"
-      ? given.replace(/^repeat:/, "").startsWith(prefixOf(scope.tenant.id))
-      : given !== "" && !OF_A_TENANT.test(given);
+    prefix === undefined ? given !== "" && !isOfATenant(given) : given.startsWith(prefix);
   if (isOwn) return;
   throw new PartywallError(
     "PW_STATEMENT_REFUSED",

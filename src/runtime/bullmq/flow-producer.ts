@@ -1,5 +1,7 @@
-import { confined } from "./confined.js";
-import { sealedWithId, type JobHost, type JobOptions } from "./envelope.js";
+import { confined } from "../jobs/confined.js";
+import type { JobHost } from "../jobs/host.js";
+import { sealedWithId, type JobOptions } from "./envelope.js";
+import { HARMLESS } from "./harmless.js";
 
 /** The slice of BullMQ's flow producer that {@link tenantFlowProducer} wraps. */
 export interface BullFlowProducer {
@@ -54,10 +56,11 @@ export function tenantFlowProducer<Producer extends BullFlowProducer>(
       ? {}
       : { children: node.children.map((child) => enclosed(child, { queuesOptions })) }),
   });
-  return confined(pw, producer, "flow producer", {
+  const methods = {
     add: async (flow: FlowNode, options?: FlowOptions) =>
       producer.add(enclosed(flow, options) as never),
     addBulk: async (flows: readonly FlowNode[]) =>
       producer.addBulk(flows.map((flow) => enclosed(flow)) as never),
-  });
+  };
+  return confined(pw, producer, { kind: "a flow producer", harmless: HARMLESS, methods });
 }

@@ -1,5 +1,8 @@
 import { PartywallError } from "../../errors.js";
-import { audienceOf, ENVELOPE, type JobHost } from "./envelope.js";
+import { audienceOf } from "../jobs/audience.js";
+import type { JobHost } from "../jobs/host.js";
+import { mustWait } from "../jobs/waiting.js";
+import { ENVELOPE, KIND } from "./envelope.js";
 import { TenantQuota } from "./tenant-quota.js";
 
 /** The slice of BullMQ's job that a processor is given. */
@@ -61,7 +64,7 @@ export function tenantProcessor<Job extends BullJob, Result>(
   const quota = maxPerTenant === undefined ? undefined : new TenantQuota(maxPerTenant, waitMs);
   return async (job, token, signal) => {
     const envelope = Reflect.get(job.opts, ENVELOPE) as string;
-    const audience = audienceOf(job.queueName, job.name);
+    const audience = audienceOf(KIND, job.queueName, job.name);
     let isInside = false;
     const inside = async (): Promise<Result> => {
       const scope = pw.scope();
@@ -77,8 +80,9 @@ export function tenantProcessor<Job extends BullJob, Result>(
     try {
       return await pw.resume(envelope, inside, { audience });
     } catch (error) {
-      if (isInside || !mustWait(error)) throw error;
-      await job.moveToDelayed(error instanceof NoPlace ? error.until : Date.now() + waitMs, token);
+      const hasNoPlace = error instanceof NoPlace;
+      if (isInside || !(hasNoPlace || mustWait(error))) throw error;
+      await job.moveToDelayed(hasNoPlace ? error.until : Date.now() + waitMs, token);
       throw delayed(error);
     }
   };
@@ -92,14 +96,6 @@ class NoPlace extends Error {
     super("as many jobs of the tenant run as may");
     this.until = until;
   }
-}
-
-const WAITING = ["PW_TENANT_SUSPENDED", "PW_TENANT_NOT_READY", "PW_REGISTRY_UNAVAILABLE"];
-
-function mustWait(error: unknown): boolean {
-  return (
-    error instanceof NoPlace || (error instanceof PartywallError && WAITING.includes(error.code))
-  );
 }
 
 // By its name the worker knows that the job was moved and neither done nor failed.

@@ -1,5 +1,7 @@
-import { confined } from "./confined.js";
-import { own, sealed, sealedWithId, type JobHost, type JobOptions } from "./envelope.js";
+import { confined } from "../jobs/confined.js";
+import type { JobHost } from "../jobs/host.js";
+import { own, sealed, sealedWithId, type JobOptions } from "./envelope.js";
+import { HARMLESS } from "./harmless.js";
 
 /** The slice of BullMQ's queue that {@link tenantQueue} wraps. */
 export interface BullQueue {
@@ -39,7 +41,7 @@ interface JobTemplate {
  * ```
  */
 export function tenantQueue<Queue extends BullQueue>(pw: JobHost, queue: Queue): Queue {
-  return confined(pw, queue, "queue", {
+  const methods = {
     add: async (name: string, data: never, options?: JobOptions) =>
       queue.add(name as never, data, sealedWithId(pw, queue.name, name, options) as never),
     addBulk: async (jobs: readonly JobTemplate[]) =>
@@ -56,5 +58,6 @@ export function tenantQueue<Queue extends BullQueue>(pw: JobHost, queue: Queue):
     },
     removeJobScheduler: async (id: string) => queue.removeJobScheduler(own(pw, id)),
     getJobScheduler: async (id: string) => queue.getJobScheduler(own(pw, id)),
-  });
+  };
+  return confined(pw, queue, { kind: "a queue", harmless: HARMLESS, methods });
 }

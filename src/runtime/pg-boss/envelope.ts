@@ -1,19 +1,11 @@
-import { createHash } from "node:crypto";
 import { PartywallError } from "../../errors.js";
-import { outsideScope } from "../../scope/current.js";
-import type { Scope } from "../../scope/scope.js";
+import { audienceOf } from "../jobs/audience.js";
+import type { JobHost } from "../jobs/host.js";
+import { ownPrefix } from "../jobs/owner.js";
 import type { JobNames, NativeJob } from "./native.js";
 
-/** The part of a Partywall instance that jobs need; what `createPartywall` returns fits. */
-export interface JobHost {
-  scope(): Scope | undefined;
-  snapshot(options: { readonly expiresInMs: number; readonly audience: string }): string;
-  resume<T>(
-    snapshot: string,
-    fn: () => T,
-    options: { readonly audience: string },
-  ): Promise<Awaited<T>>;
-}
+/** The kind of the audiences of pg-boss' jobs. */
+const KIND = "pg-boss";
 
 /** What a job's data is in the table: whose it is, and what was sent. */
 interface Envelope {
@@ -24,7 +16,7 @@ interface Envelope {
 /** The data of a job with the signed scope of this moment, good for this queue alone. Throws `PW_NO_SCOPE` outside every scope. */
 export function enclosed(pw: JobHost, queue: string, data: unknown): Envelope {
   return {
-    partywall: pw.snapshot({ expiresInMs: Infinity, audience: audienceOf(queue) }),
+    partywall: pw.snapshot({ expiresInMs: Infinity, audience: audienceOf(KIND, queue) }),
     data: data ?? null,
   };
 }
@@ -39,7 +31,7 @@ export function opened({ data, name, sourceName }: NativeJob): {
   return {
     snapshot: typeof partywall === "string" ? partywall : "",
     // A dead letter was sent to the queue that it failed on.
-    audience: audienceOf(sourceName ?? name),
+    audience: audienceOf(KIND, sourceName ?? name),
     data: sent,
   };
 }
@@ -54,33 +46,17 @@ export function ownNames(pw: JobHost, options: JobNames): object {
       "PW_STATEMENT_REFUSED",
       "A job was given an id, which is one for all tenants, so nothing was sent. Give it a singletonKey, which is each tenant's own.",
     );
-  const { group, singletonKey } = options;
-  const tenant = tenantOf(pw);
-  if (tenant === undefined) return options;
+  const prefix = ownPrefix(pw);
+  if (prefix === undefined) return options;
+  const { group, singletonKey = "" } = options;
   return {
     ...options,
-    singletonKey: ownKey(pw, singletonKey),
-    group: { ...group, id: group === undefined ? tenant : `${tenant}_${group.id}` },
+    singletonKey: `${prefix}${singletonKey}`,
+    group: { ...group, id: `${prefix}${group?.id ?? ""}` },
   };
 }
 
 /** A key that is the tenant's own. Throws `PW_NO_SCOPE` outside every scope. */
 export function ownKey(pw: JobHost, key = ""): string {
-  const tenant = tenantOf(pw);
-  return tenant === undefined ? key : `${tenant}_${key}`;
-}
-
-// Undefined in a central scope. An id may hold what pg-boss allows in no key.
-function tenantOf(pw: JobHost): string | undefined {
-  const scope = pw.scope();
-  if (scope === undefined)
-    throw outsideScope(
-      "A job was sent or named outside every scope, so nothing was done. Do it inside pw.run(), or in pw.central() where it is nobody's.",
-    );
-  if (scope.kind !== "tenant") return undefined;
-  return createHash("sha256").update(scope.tenant.id).digest("hex").slice(0, 32);
-}
-
-function audienceOf(queue: string): string {
-  return `pg-boss:${createHash("sha256").update(queue).digest("base64url")}`;
+  return `${ownPrefix(pw) ?? ""}${key}`;
 }

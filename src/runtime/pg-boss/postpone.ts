@@ -1,4 +1,5 @@
-import type { NativeBoss, NativeJob } from "./native.js";
+import { PartywallError } from "../../errors.js";
+import type { NativeBoss, NativeJob, Transaction } from "./native.js";
 
 /**
  * Gives a job back to its queue, to be fetched again later and without an attempt spent: what fetching it again will count is added to
@@ -10,16 +11,31 @@ export async function postpone(
   seconds: number,
 ): Promise<void> {
   const later = { id, startAfter: seconds, retryLimit: retryLimit + 1 };
-  // A database of the application's own need not know transactions; then a worker that is killed between leaves the job cancelled.
-  const transaction = await boss.getDb().beginTransaction?.();
-  const options = transaction === undefined ? {} : { db: transaction.db };
+  // In one, or a worker that is killed in between would leave the job cancelled.
+  const transaction = await begin(boss);
+  const options = { db: transaction.db };
   try {
     await boss.cancel(name, { id, retryCount }, options);
     await boss.resume(name, id, options);
     await boss.update(name, undefined, { ...later, ...options });
-    await transaction?.commit();
+    await transaction.commit();
   } catch (error) {
-    await transaction?.rollback();
+    await transaction.rollback();
     throw error;
   }
+}
+
+/** Throws `PW_CONFIG` where pg-boss was given a database that it can open no transaction on. */
+export function assertTransactions(boss: NativeBoss): void {
+  if (typeof boss.getDb().beginTransaction === "function") return;
+  throw new PartywallError(
+    "PW_CONFIG",
+    "tenantBoss() was given a pg-boss whose `db` has no beginTransaction, so a suspended tenant's job could be lost while it is put off. Let pg-boss open its own pool, or implement it.",
+  );
+}
+
+async function begin(boss: NativeBoss): Promise<Transaction> {
+  assertTransactions(boss);
+  const db = boss.getDb() as Required<ReturnType<NativeBoss["getDb"]>>;
+  return db.beginTransaction();
 }

@@ -1,5 +1,6 @@
-import { PartywallError } from "../../errors.js";
-import { opened, type JobHost } from "./envelope.js";
+import type { JobHost } from "../jobs/host.js";
+import { mustWait } from "../jobs/waiting.js";
+import { opened } from "./envelope.js";
 import type { JobOutcome, NativeBoss, NativeJob } from "./native.js";
 import { postpone } from "./postpone.js";
 
@@ -43,10 +44,4 @@ function outcomeIn(results: unknown, id: string): JobOutcome {
     ? (results as readonly JobOutcome[]).find((one) => one?.id === id)
     : undefined;
   return own ?? { id, status: "failed", output: new Error("The handler said nothing of the job.") };
-}
-
-const WAITING = ["PW_TENANT_SUSPENDED", "PW_TENANT_NOT_READY", "PW_REGISTRY_UNAVAILABLE"];
-
-function mustWait(error: unknown): boolean {
-  return error instanceof PartywallError && WAITING.includes(error.code);
 }

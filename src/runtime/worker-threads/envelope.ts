@@ -1,5 +1,7 @@
-import { createHash } from "node:crypto";
 import { PartywallError } from "../../errors.js";
+import { audienceOf } from "../jobs/audience.js";
+
+const KIND = "worker-threads";
 
 /** The part of a Partywall instance that tasks need; what `createPartywall` returns fits. */
 export interface TaskHost {
@@ -34,7 +36,7 @@ export interface SealedTask<Data = unknown> {
  * ```
  */
 export function sealTask<Data>(pw: TaskHost, name: string, data: Data): SealedTask<Data> {
-  return { partywall: pw.snapshot({ audience: audienceOf(name) }), data };
+  return { partywall: pw.snapshot({ audience: audienceOf(KIND, name) }), data };
 }
 
 /**
@@ -64,9 +66,5 @@ export async function openTask<Data, Result>(
       "PW_SNAPSHOT_INVALID",
       "A message without an envelope came to a thread, and nothing was run. Send tasks with tenantWorker() or sealTask().",
     );
-  return pw.resume(partywall, () => fn(data as Data), { audience: audienceOf(name) });
-}
-
-function audienceOf(name: string): string {
-  return `worker-threads:${createHash("sha256").update(name).digest("base64url")}`;
+  return pw.resume(partywall, () => fn(data as Data), { audience: audienceOf(KIND, name) });
 }

@@ -1,42 +1,28 @@
 import { PartywallError } from "../../errors.js";
-import type { JobHost } from "./envelope.js";
+import type { JobHost } from "./host.js";
 
-/** Members that take no job and show none. */
-const HARMLESS = new Set([
-  "name",
-  "qualifiedName",
-  "opts",
-  "on",
-  "once",
-  "off",
-  "addListener",
-  "removeListener",
-  "emit",
-  "listenerCount",
-  "waitUntilReady",
-  "close",
-  "closing",
-  "onApplicationShutdown",
-  "disconnect",
-  "toKey",
-  "keys",
-  "then",
-  "constructor",
-]);
+/** What is let through of an object that all tenants share. */
+export interface Confinement {
+  /** What it is, for the message of a refusal. */
+  readonly kind: string;
+  /** Members that take no job and show none. */
+  readonly harmless: ReadonlySet<string>;
+  /** Methods in place of its own. */
+  readonly methods: Readonly<Record<string, (...given: never[]) => unknown>>;
+}
 
 /** The object with methods of its own in place of some of its members; what is unknown is for a system scope alone. */
 export function confined<Native extends object>(
-  pw: JobHost,
+  pw: Pick<JobHost, "scope">,
   native: Native,
-  kind: string,
-  methods: Readonly<Record<string, (...given: never[]) => unknown>>,
+  { kind, harmless, methods }: Confinement,
 ): Native {
   const guarded: Native = new Proxy(native, {
     get(target, key) {
       if (typeof key === "string" && Object.hasOwn(methods, key)) return methods[key];
       // Nest looks for hooks on whatever it provides.
       if (!Reflect.has(target, key)) return undefined;
-      if (typeof key === "string" && !HARMLESS.has(key) && pw.scope()?.kind !== "system")
+      if (typeof key === "string" && !harmless.has(key) && pw.scope()?.kind !== "system")
         throw shared(kind, key);
       const value: unknown = Reflect.get(target, key, target);
       if (typeof value !== "function") return value;
@@ -53,6 +39,6 @@ export function confined<Native extends object>(
 function shared(kind: string, member: string): PartywallError {
   return new PartywallError(
     "PW_STATEMENT_REFUSED",
-    `${member} of a ${kind} shows or changes the jobs of all tenants, so it works in a system scope alone. Call it inside pw.system({ reason }, fn).`,
+    `${member} of ${kind} shows or changes the jobs of all tenants, so it works in a system scope alone. Call it inside pw.system({ reason }, fn).`,
   );
 }

@@ -1,0 +1,22 @@
+/** Members of a queue or flow producer that take no job and show none. */
+export const HARMLESS = new Set([
+  "name",
+  "qualifiedName",
+  "opts",
+  "on",
+  "once",
+  "off",
+  "addListener",
+  "removeListener",
+  "emit",
+  "listenerCount",
+  "waitUntilReady",
+  "close",
+  "closing",
+  "onApplicationShutdown",
+  "disconnect",
+  "toKey",
+  "keys",
+  "then",
+  "constructor",
+]);
