@@ -1,7 +1,7 @@
 import { PartywallError, partywallErrorOf } from "../errors.js";
 import type { GuardedClient } from "../guards/postgres/client.js";
 import type { PgModule, PostgresGuard } from "../guards/postgres/index.js";
-import { anchor } from "../scope/anchor.js";
+import { outside } from "../scope/outside.js";
 
 /**
  * A Sequelize 6 instance, by what {@link guardSequelize} reads and hooks of it. What `new Sequelize()` gives fits.
@@ -99,7 +99,7 @@ function connectInNoScope(guard: Guard, manager: ConnectionManager): void {
     assertDriver(guard, manager);
     const dialectOptions = { ...config.dialectOptions, clientMinMessages: "ignore" };
     try {
-      return await anchor.als.run(undefined, () => connect({ ...config, dialectOptions }));
+      return await outside(() => connect({ ...config, dialectOptions }));
     } catch (error) {
       throw partywallErrorOf(error) ?? error;
     }

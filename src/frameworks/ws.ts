@@ -1,6 +1,7 @@
 import { PartywallError } from "../errors.js";
 import { gate } from "./gate.js";
-import { LiveConnection, outside } from "./live/connection.js";
+import { outside } from "../scope/outside.js";
+import { LiveConnection } from "./live/connection.js";
 import { evictionTarget, LiveConnections, tenantIdOf } from "./live/connections.js";
 import { LIVE_OPTIONS, liveSettings } from "./live/options.js";
 import type { Eviction, LiveHost, LiveOptions } from "./live/options.js";

@@ -1,4 +1,4 @@
-import { anchor } from "../scope/anchor.js";
+import { outside } from "../scope/outside.js";
 
 /** What a `tenantChanged` handler is told. */
 export interface TenantChange {
@@ -28,7 +28,7 @@ export class ChangeListeners {
   tell(change: TenantChange): void {
     if (!this.any) return;
     const told = Object.freeze({ ...change });
-    anchor.als.run(undefined, () => {
+    outside(() => {
       for (const handler of this.#handlers) queueMicrotask(() => handler(told));
     });
   }

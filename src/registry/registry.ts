@@ -1,5 +1,5 @@
 import { PartywallError } from "../errors.js";
-import { anchor } from "../scope/anchor.js";
+import { outside } from "../scope/outside.js";
 import type { TenantDirectory, TenantKey } from "../scope/directory.js";
 import { unknownTenant } from "../scope/enterable.js";
 import type { Tenant } from "../scope/tenant.js";
@@ -114,7 +114,7 @@ export class Registry implements TenantDirectory {
     }
     // A failure to listen is reported by ready(); until it listens, the cache's TTL bounds what is stale.
     this.#listen().catch(() => undefined);
-    return anchor.als.run(undefined, call);
+    return outside(call);
   }
 
   /** Prepares the store and waits until the invalidation listens. */
@@ -150,7 +150,7 @@ export class Registry implements TenantDirectory {
   #listen(): Promise<void> {
     const isHeard = this.#cache !== undefined || this.#changes.any;
     if (this.#invalidation === undefined || !isHeard) return Promise.resolve();
-    this.#listening ??= anchor.als.run(undefined, () =>
+    this.#listening ??= outside(() =>
       this.#invalidation!.start(
         (id) => this.invalidate(id),
         () => {

@@ -1,5 +1,5 @@
 import { PartywallError } from "../errors.js";
-import { anchor } from "../scope/anchor.js";
+import { outside } from "../scope/outside.js";
 import { confined } from "./jobs/confined.js";
 import type { JobHost } from "./jobs/host.js";
 import { enclosed, ownKey, ownNames } from "./pg-boss/envelope.js";
@@ -165,8 +165,4 @@ interface Request {
   readonly name: string;
   readonly data?: object;
   readonly options?: JobNames;
-}
-
-function outside<T>(fn: () => T): T {
-  return anchor.als.run(undefined, fn);
 }

@@ -3,7 +3,7 @@ import { PartywallError } from "../../errors.js";
 import { ARRAY_TYPES } from "../../guards/postgres/chatter.js";
 import type { Permit, Permits } from "../../guards/postgres/wire/permits.js";
 import type { Errand, WireDesk } from "../../guards/postgres/wire/errand.js";
-import { anchor } from "../../scope/anchor.js";
+import { outside } from "../../scope/outside.js";
 
 const MARK_LENGTH = `/*${randomUUID()}*/`.length;
 // What `sql.begin` sends by itself, in the transaction that it began.
@@ -73,7 +73,7 @@ export class Desk implements WireDesk {
   #startUp(): Errand {
     let permit: Permit;
     try {
-      permit = anchor.als.run(undefined, () => this.#permits.issue(ARRAY_TYPES));
+      permit = outside(() => this.#permits.issue(ARRAY_TYPES));
     } catch (error) {
       permit = refusing(error as Error);
     }

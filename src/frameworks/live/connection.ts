@@ -1,5 +1,5 @@
-import { anchor } from "../../scope/anchor.js";
 import { tenantScope } from "../../scope/current.js";
+import { outside } from "../../scope/outside.js";
 import type { Passage } from "../gate.js";
 import { isRefusal } from "../problem.js";
 import type { LiveSettings, ScopeHost } from "./options.js";
@@ -14,11 +14,6 @@ export interface Opening {
   readonly onError: (error: unknown) => void;
   /** Closes the connection, for a reason that the client is not told. */
   readonly close: () => void;
-}
-
-/** Runs `fn` outside every scope. What a socket emits may come in whatever scope, another tenant's too. */
-export function outside<T>(fn: () => T): T {
-  return anchor.als.run(undefined, fn);
 }
 
 /** One connection that was let in: it belongs to one tenant for life, and is let in anew for each message. */

@@ -1,7 +1,8 @@
 import { PartywallError } from "../../errors.js";
 import { tenantOf } from "../../scope/current.js";
 import type { Scope } from "../../scope/scope.js";
-import { outside, type LiveConnection } from "./connection.js";
+import { outside } from "../../scope/outside.js";
+import type { LiveConnection } from "./connection.js";
 import type { Eviction, LiveSettings, WatchedHost } from "./options.js";
 
 /** Whose connections, in the terms that they are kept by. */

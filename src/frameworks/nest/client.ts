@@ -1,5 +1,5 @@
 import type { Observable } from "rxjs";
-import { anchor } from "../../scope/anchor.js";
+import { outside } from "../../scope/outside.js";
 import type { SnapshotOptions } from "../../scope/snapshot.js";
 import { audienceOf } from "./envelope.js";
 import type { Envelope } from "./envelope.js";
@@ -53,19 +53,19 @@ export function tenantClient(
   return Object.freeze<TenantClient>({
     send: <Result>(pattern: unknown, data: unknown) => {
       const message = envelope(pattern, data);
-      return inScope(client.send(pattern, message) as Observable<Result>, { connect: outside });
+      return inScope(client.send(pattern, message) as Observable<Result>, { connect: inNobodys });
     },
     emit: (pattern, data) => {
       const message = envelope(pattern, data);
       return inScope(
-        outside(() => client.emit(pattern, message)),
-        { connect: outside },
+        inNobodys(() => client.emit(pattern, message)),
+        { connect: inNobodys },
       );
     },
   });
 }
 
 // The first message opens the connection, which must not belong to its sender.
-function outside<T>(fn: () => T): T {
-  return outsideRequests(() => anchor.als.run(undefined, fn));
+function inNobodys<T>(fn: () => T): T {
+  return outsideRequests(() => outside(fn));
 }

@@ -1,6 +1,6 @@
 import { AsyncLocalStorage } from "node:async_hooks";
 import { PartywallError } from "../../errors.js";
-import { anchor } from "../../scope/anchor.js";
+import { outside } from "../../scope/outside.js";
 import { registerScopeSource } from "../../scope/register-source.js";
 import type { Scope } from "../../scope/scope.js";
 
@@ -90,7 +90,7 @@ function watch(storage: WorkUnitStorage): (realm: string) => WorkUnits {
           throw new PartywallError("PW_CONFIG", NO_CACHE);
         // Whoever is current around is not part of what is kept; but inside, the tenant is not left again.
         if (unit === filled.getStore()) return fn();
-        return filled.run(unit, () => anchor.als.run(undefined, fn));
+        return filled.run(unit, () => outside(fn));
       },
     };
   };

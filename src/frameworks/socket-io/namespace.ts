@@ -1,6 +1,7 @@
 import { PartywallError } from "../../errors.js";
 import type { Gate } from "../gate.js";
-import { calling, LiveConnection, outside } from "../live/connection.js";
+import { outside } from "../../scope/outside.js";
+import { calling, LiveConnection } from "../live/connection.js";
 import type { LiveConnections } from "../live/connections.js";
 import type { LiveHost, LiveSettings } from "../live/options.js";
 import { outsiderProblem } from "../problem.js";

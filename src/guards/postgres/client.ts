@@ -1,6 +1,6 @@
 import { randomInt } from "node:crypto";
 import { PartywallError } from "../../errors.js";
-import { anchor } from "../../scope/anchor.js";
+import { outside } from "../../scope/outside.js";
 import { cancelRunning } from "./cancel.js";
 import { commentSubmittable, withComment } from "./comment.js";
 import { keepDeadline, type DeadlineKeeper } from "./deadline.js";
@@ -125,9 +125,9 @@ export function guardedClientClass(
       office.connections.add(this);
       // Socket events run in the context that opened the socket; that must be no tenant's.
       if (this.#place.tenantId === undefined || this.#place.database === undefined) {
-        return anchor.als.run(undefined, () => super.connect(done));
+        return outside(() => super.connect(done));
       }
-      return anchor.als.run(undefined, () => this.#connectHome(done));
+      return outside(() => this.#connectHome(done));
     }
 
     // A database of one tenant's is asked whose it is before anything else, for no policy in it would tell.

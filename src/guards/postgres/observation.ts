@@ -1,4 +1,4 @@
-import { anchor } from "../../scope/anchor.js";
+import { outside } from "../../scope/outside.js";
 import type { RolloutMode } from "./ddl/rollout.js";
 
 /** Something that a rollout let pass and the wall would have kept. Holds no row and no parameter. */
@@ -84,7 +84,7 @@ export class Observations {
     kept.told = observation.count;
     kept.next = observation.count * 10;
     // Later, and in no scope: the driver is in the middle of an answer, and the sink is nobody's tenant.
-    return anchor.als.run(undefined, async () => {
+    return outside(async () => {
       await Promise.resolve();
       try {
         await this.#sink(observation);

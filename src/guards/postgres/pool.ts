@@ -1,6 +1,6 @@
 import { keepScope } from "./keep-scope.js";
 import { PartywallError } from "../../errors.js";
-import { anchor } from "../../scope/anchor.js";
+import { outside } from "../../scope/outside.js";
 import type { Budget, BudgetedPool } from "./budget.js";
 import type { GuardedClient, GuardedClientClass } from "./client.js";
 import type { PgCallback, PgClient, PgInternals, PgPool, PoolCallback } from "./driver.js";
@@ -152,7 +152,7 @@ export function placePoolClass(
   // the name of its class for a pool.
   class LentClient extends Client {
     override connect(callback?: unknown): unknown {
-      return anchor.als.run(undefined, () => super.connect(callback));
+      return outside(() => super.connect(callback));
     }
   }
   return class extends settlingPoolClass(pg, budget) implements PlacePool {

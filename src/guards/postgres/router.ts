@@ -1,5 +1,6 @@
 import { PartywallError } from "../../errors.js";
 import { anchor } from "../../scope/anchor.js";
+import { outside } from "../../scope/outside.js";
 import { AT, type Post } from "./post.js";
 import type { PgClient } from "./driver.js";
 import type { Place } from "./place.js";
@@ -69,7 +70,7 @@ export class Router {
   /** The user of a place's own login; undefined where it is the server's. */
   async userOf(place: Place): Promise<string | undefined> {
     if (place.secret === undefined) return undefined;
-    const { user } = await anchor.als.run(undefined, () => this.#loginOf(place));
+    const { user } = await outside(() => this.#loginOf(place));
     return user;
   }
 

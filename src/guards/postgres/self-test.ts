@@ -1,5 +1,5 @@
 import { PartywallError } from "../../errors.js";
-import { anchor } from "../../scope/anchor.js";
+import { outside } from "../../scope/outside.js";
 import type { SqlClient } from "./ddl/catalog.js";
 import { isConfined, ruleReach } from "./ddl/confinement.js";
 import { NO_TENANT } from "./ddl/seal-sql.js";
@@ -116,7 +116,7 @@ export async function proveWall(
     end(): Promise<void>;
     on(event: "error", listener: () => void): void;
   };
-  await anchor.als.run(undefined, async () => {
+  await outside(async () => {
     client.on("error", () => undefined);
     await client.connect();
     try {

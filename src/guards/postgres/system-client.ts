@@ -1,5 +1,5 @@
 import { PartywallError } from "../../errors.js";
-import { anchor } from "../../scope/anchor.js";
+import { outside } from "../../scope/outside.js";
 import { cancelRunning } from "./cancel.js";
 import type { PgCallback, PgClient, PgInternals } from "./driver.js";
 import { keepScope } from "./keep-scope.js";
@@ -18,7 +18,7 @@ export function systemClientClass(
 
     override connect(callback?: unknown): unknown {
       const done = typeof callback === "function" ? keepScope(callback as () => void) : undefined;
-      return anchor.als.run(undefined, () => super.connect(done));
+      return outside(() => super.connect(done));
     }
 
     override query(config: unknown, values?: unknown, callback?: unknown): unknown {

@@ -1,4 +1,4 @@
-import { anchor } from "../../../scope/anchor.js";
+import { outside } from "../../../scope/outside.js";
 import type { ConformanceCase } from "../case.js";
 import { authorsOf, namesOf, refused, rejection, same } from "../expectations.js";
 
@@ -117,6 +117,3 @@ export const TRANSACTIONS: readonly ConformanceCase[] = [
     },
   },
 ];
-
-// Leaves the current scope, inside which another tenant's cannot be opened.
-const outside = <T>(fn: () => T): T => anchor.als.run(undefined, fn);
