@@ -14,8 +14,8 @@ import {
   processesOf,
   send,
   startShop,
-  type ShopProcess,
-} from "./shop-process.js";
+  type ExampleProcess,
+} from "./example-process.js";
 
 const OPEN = "Ctrl-C stops the shop";
 
@@ -50,7 +50,7 @@ async function refused(flags: readonly string[]) {
 describeEngine("postgres", "the music shop", () => {
   let data: string;
   let port: number;
-  let shop: ShopProcess;
+  let shop: ExampleProcess;
   const at = (path: string, host = "127.0.0.1") => new URL(`http://${host}:${port}${path}`);
   const keyOf = (slug: string) => /x-api-key: (\S+)'/.exec(shop.line(slug))![1]!;
 

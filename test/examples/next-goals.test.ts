@@ -1,40 +1,20 @@
-import { afterAll, beforeAll, expect, test } from "vitest";
+import { expect, test } from "vitest";
 import { describeEngine } from "../support/engine.js";
-import {
-  ask,
-  assertNoneLeft,
-  endLeftOver,
-  processesOf,
-  send,
-  startExample,
-  type Answer,
-  type ShopProcess,
-} from "./shop-process.js";
-
-const OPEN = "Ctrl-C stops it";
+import { send, type Answer } from "./example-process.js";
+import { goalsExample } from "./goals-example.js";
 
 describeEngine("postgres", "the example of Next.js", () => {
-  let example: ShopProcess;
-  let base: URL;
-  const titles = (answer: { json: unknown }) =>
-    (answer.json as { goals: { title: string }[] }).goals.map(({ title }) => title);
+  const example = goalsExample("next-goals", 300_000);
+  const { asked, titles, expectCleanStop, expectForbiddenAsUnknown } = example;
   // What a reader sees: the scripts hold the page once more.
   const text = (answer: Answer) =>
     answer.text.replaceAll(/<script[\s\S]*?<\/script>|<!--.*?-->/g, "").replaceAll(/<[^>]*>/g, " ");
-  const page = async (slug: string, user: string) =>
-    send(new URL("/", `http://${slug}.localhost:${base.port}`), { headers: { "x-user": user } });
-
-  beforeAll(async () => {
-    example = startExample("next-goals");
-    await example.printed(OPEN);
-    base = new URL(/http:\/\/acme[^']+/.exec(example.output())![0]);
-  }, 300_000);
-  afterAll(() => endLeftOver());
+  const page = (slug: string, user: string) => example.as(slug, user);
 
   test("gives two tenants different rows from the same page, in layout, page and what is cached", async () => {
     const [ours, theirs] = [
-      text(await ask(example.line("One tenant's page"))),
-      text(await ask(example.line("The other one's"))),
+      text(await asked("One tenant's page")),
+      text(await asked("The other one's")),
     ];
     for (const [mine, slug, other] of [
       [ours, "acme", "globex"],
@@ -56,8 +36,8 @@ describeEngine("postgres", "the example of Next.js", () => {
 
   test("a route handler gives each tenant its own", async () => {
     const [ours, theirs] = [
-      await ask(example.line("One tenant's goals")),
-      await ask(example.line("The other one's goals")),
+      await asked("One tenant's goals"),
+      await asked("The other one's goals"),
     ];
     expect(ours.json).toMatchObject({ tenant: "acme Ltd" });
     expect(titles(ours)).toEqual(["the first goal of acme"]);
@@ -76,7 +56,7 @@ describeEngine("postgres", "the example of Next.js", () => {
     const sent = new Response(data);
     const body = await sent.text();
     const headers = { "content-type": sent.headers.get("content-type")! };
-    const to = (slug: string) => new URL("/", `http://${slug}.localhost:${base.port}`);
+    const to = (slug: string) => example.at(slug);
 
     const written = await send(to("acme"), { headers: { ...headers, "x-user": "ada" }, body });
     expect(written.status).toBe(200);
@@ -104,17 +84,11 @@ describeEngine("postgres", "the example of Next.js", () => {
     );
   });
 
-  test("a tenant that is not yours answers as one that does not exist", async () => {
-    const forbidden = await ask(example.line("A tenant that is not Ada's"));
-    const unknown = await ask(example.line("… and one that does not exist"));
-    expect(forbidden.status).toBe(404);
-    const { date: _one, ...headers } = forbidden.headers;
-    const { date: _other, ...others } = unknown.headers;
-    expect([forbidden.text, headers]).toEqual([unknown.text, others]);
-  });
+  test("a tenant that is not yours answers as one that does not exist", () =>
+    expectForbiddenAsUnknown());
 
   test("a cache that all tenants share is refused, and the log names the helper", async () => {
-    const wrong = await ask(example.line("A cache that all tenants share"));
+    const wrong = await asked("A cache that all tenants share");
     expect(wrong.status).toBe(500);
     expect(wrong.text).not.toContain("the first goal");
     await expect.poll(() => example.output()).toContain("cache(fn, keys) of tenancy()");
@@ -125,11 +99,7 @@ describeEngine("postgres", "the example of Next.js", () => {
   });
 
   test("stops cleanly", async () => {
-    const [, folder = ""] = /database is in ([^;]+);/.exec(example.output()) ?? [];
-    expect(processesOf(folder)).not.toEqual([]);
-    example.kill("SIGTERM");
-    expect(await example.ended).toBe(0);
-    await assertNoneLeft(folder);
+    await expectCleanStop();
     await expect(page("acme", "ada")).rejects.toMatchObject({ code: "ECONNREFUSED" });
   });
 });

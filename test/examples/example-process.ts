@@ -9,7 +9,7 @@ import type { Account } from "../support/unprivileged-account.js";
 const ROOT = fileURLToPath(new URL("../..", import.meta.url));
 
 /** An example, such as the music shop, as a process of its own. */
-export interface ShopProcess {
+export interface ExampleProcess {
   readonly pid: number;
   /** Everything printed so far, errors included. */
   output(): string;
@@ -22,10 +22,10 @@ export interface ShopProcess {
   readonly ended: Promise<number | NodeJS.Signals | null>;
 }
 
-const running = new Set<ShopProcess>();
+const running = new Set<ExampleProcess>();
 
 /** Starts the music shop as `npm start` does, with these flags. */
-export function startShop(flags: readonly string[], account?: Account): ShopProcess {
+export function startShop(flags: readonly string[], account?: Account): ExampleProcess {
   return startExample("music-shop", flags, account);
 }
 
@@ -34,7 +34,7 @@ export function startExample(
   name: string,
   flags: readonly string[] = [],
   account?: Account,
-): ShopProcess {
+): ExampleProcess {
   const child = spawn(process.execPath, ["--import", "tsx", `examples/${name}/main.ts`, ...flags], {
     cwd: ROOT,
     env: { PATH: process.env["PATH"], HOME: process.env["HOME"], TMPDIR: process.env["TMPDIR"] },
@@ -52,7 +52,7 @@ export function startExample(
   const ended = new Promise<number | NodeJS.Signals | null>((done) => {
     child.once("close", (code, signal) => done(signal ?? code));
   });
-  const shop: ShopProcess = {
+  const shop: ExampleProcess = {
     pid: child.pid!,
     output: () => output,
     ended,
