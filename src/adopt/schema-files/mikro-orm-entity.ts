@@ -2,7 +2,7 @@ import type { Index } from "../schema.js";
 import { columnsOf, indexFor, isPlain, type TenantTable } from "./adopted.js";
 import { columnName, newProperty, snakeCase } from "./entity-names.js";
 import type { MikroForm } from "./mikro-orm-form.js";
-import type { MikroEntity, MikroKey, MikroProperty } from "./mikro-orm-source.js";
+import type { MikroEntity, MikroKey, MikroProperty } from "./mikro-orm-model.js";
 import { OptionEdits, type OptionsPlace } from "./option-edits.js";
 import { placeOf, propertyOf, stringOf, type Place } from "./syntax.js";
 import { addToType } from "./schema-type.js";

@@ -2,7 +2,8 @@ import type { Column, Index } from "../schema.js";
 import type { DecoratedClass } from "./decorated-class.js";
 import { addToList } from "./drizzle-extra.js";
 import { endOfLine, insertDecorators, removeDecorator } from "./class-edits.js";
-import { decoratorModule, type MikroDefinition, type MikroEntity } from "./mikro-orm-source.js";
+import type { MikroDefinition, MikroEntity } from "./mikro-orm-model.js";
+import { decoratorModule } from "./mikro-orm-modules.js";
 import { placeOf, propertyOf, type Place } from "./syntax.js";
 import { indentAt, lineEnd } from "./text-edits.js";
 

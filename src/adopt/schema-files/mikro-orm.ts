@@ -4,7 +4,8 @@ import { parser, readFiles } from "./drizzle-source.js";
 import { MikroEntityEdits } from "./mikro-orm-entity.js";
 import { mikroFormOf } from "./mikro-orm-form.js";
 import { mikroSchemaFile, SCHEMA_FILE } from "./mikro-orm-schema.js";
-import { readMikroOrm, type MikroEntity } from "./mikro-orm-source.js";
+import type { MikroEntity } from "./mikro-orm-model.js";
+import { readMikroOrm } from "./mikro-orm-source.js";
 import { lineAt, type SchemaEdits, type SchemaNote, type SourceFile } from "./text-edits.js";
 
 /**

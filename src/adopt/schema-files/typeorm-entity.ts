@@ -14,13 +14,13 @@ import { OptionEdits, type OptionsPlace } from "./option-edits.js";
 import { bare, placeOf, propertyOf, type Expression, type Place } from "./syntax.js";
 import { addToType } from "./schema-type.js";
 import { lineAt, type SchemaNote } from "./text-edits.js";
-import {
-  joinColumnsOf,
-  type TypeormEntity,
-  type TypeormJoinColumn,
-  type TypeormKey,
-  type TypeormRelation,
-} from "./typeorm-source.js";
+import type {
+  TypeormEntity,
+  TypeormJoinColumn,
+  TypeormKey,
+  TypeormRelation,
+} from "./typeorm-model.js";
+import { joinColumnsOf } from "./typeorm-syntax.js";
 
 /** What the edits of one entity may look at beside the entity itself. */
 export interface TypeormContext {

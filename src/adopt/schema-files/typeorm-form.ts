@@ -4,7 +4,7 @@ import { endOfLine, insertDecorators, removeDecorator } from "./class-edits.js";
 import { addToList } from "./drizzle-extra.js";
 import { placeOf, propertyOf, type Place, type Syntax } from "./syntax.js";
 import { indentAt, lineEnd } from "./text-edits.js";
-import type { TypeormEntity, TypeormKey, TypeormRelation } from "./typeorm-source.js";
+import type { TypeormEntity, TypeormKey, TypeormRelation } from "./typeorm-model.js";
 
 /** A key or index that an entity is to declare. */
 export interface NewKey {

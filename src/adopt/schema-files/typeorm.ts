@@ -3,7 +3,8 @@ import { parser, readFiles } from "./drizzle-source.js";
 import type { SchemaEdits, SchemaNote, SourceFile } from "./text-edits.js";
 import { TypeormEntityEdits } from "./typeorm-entity.js";
 import { formOf } from "./typeorm-form.js";
-import { readTypeorm, type TypeormEntity } from "./typeorm-source.js";
+import type { TypeormEntity } from "./typeorm-model.js";
+import { readTypeorm } from "./typeorm-source.js";
 import { lineAt } from "./text-edits.js";
 
 /**
