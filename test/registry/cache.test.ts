@@ -124,7 +124,7 @@ describe("lookups at the same time", () => {
     const pw = open();
     held = true;
     const runs = Array.from({ length: 50 }, () => pw.run("acme", () => pw.current().id));
-    await vi.waitFor(() => expect(answer).toHaveLength(1));
+    await expect.poll(() => answer).toHaveLength(1);
     answer[0]!();
     expect(new Set(await Promise.all(runs))).toEqual(new Set(["acme"]));
     expect(asked).toHaveLength(1);
@@ -161,7 +161,7 @@ describe.each<[string, string | { slug: string }]>([
     const pw = open();
     held = true;
     const early = pw.run(key, () => pw.current().status);
-    await vi.waitFor(() => expect(answer).toHaveLength(1));
+    await expect.poll(() => answer).toHaveLength(1);
     held = false;
     await pw.tenants.suspend("acme");
     expect(await codeOf(() => pw.run(key, nothing))).toBe("PW_TENANT_SUSPENDED");
@@ -176,7 +176,7 @@ it("a lookup that ends after its tenant was suspended leaves nothing behind", as
   const pw = open();
   held = true;
   const early = pw.run({ slug: "acme" }, () => pw.current().status);
-  await vi.waitFor(() => expect(answer).toHaveLength(1));
+  await expect.poll(() => answer).toHaveLength(1);
   held = false;
   await pw.tenants.suspend("acme");
   answer[0]!();
@@ -188,7 +188,7 @@ it("a lookup that found nothing while the tenant was being created is not kept",
   const pw = open();
   held = true;
   const early = codeOf(() => pw.run({ slug: "late" }, nothing));
-  await vi.waitFor(() => expect(answer).toHaveLength(1));
+  await expect.poll(() => answer).toHaveLength(1);
   held = false;
   await pw.tenants.create({ slug: "late", name: "Late" });
   answer[0]!();
@@ -200,7 +200,7 @@ it("an older answer does not replace a newer one", async () => {
   const pw = open();
   held = true;
   const older = pw.run("acme", () => pw.current().name);
-  await vi.waitFor(() => expect(answer).toHaveLength(1));
+  await expect.poll(() => answer).toHaveLength(1);
   held = false;
   // Changed by another process that sends no hint, and read by a second lookup that overtakes the first.
   await store.update("acme", 1, { name: "Newer", updatedAt: record().updatedAt });
@@ -288,7 +288,7 @@ describe("invalidation from elsewhere", () => {
     const pw = open({ invalidation });
     held = true;
     const run = pw.run("acme", () => pw.current().id);
-    await vi.waitFor(() => expect(answer).toHaveLength(1));
+    await expect.poll(() => answer).toHaveLength(1);
     for (let i = 0; i < 5000; i += 1) invalidation.hint(`forged-${i}`);
     held = false;
     answer[0]!();

@@ -272,13 +272,11 @@ describeEngine("postgres", "the registry in PostgreSQL", () => {
     await here.tenants.create({ id: "acme", slug: "acme", name: "Acme" });
     expect(await there.run("acme", () => there.current().name)).toBe("Acme");
     await here.tenants.update("acme", { name: "Acme Ltd" });
-    await vi.waitFor(async () =>
-      expect(await there.run("acme", () => there.current().name)).toBe("Acme Ltd"),
-    );
+    await expect.poll(() => there.run("acme", () => there.current().name)).toBe("Acme Ltd");
     await here.tenants.suspend("acme");
-    await vi.waitFor(async () =>
-      expect(await codeOf(() => there.run("acme", () => undefined))).toBe("PW_TENANT_SUSPENDED"),
-    );
+    await expect
+      .poll(() => codeOf(() => there.run("acme", () => undefined)))
+      .toBe("PW_TENANT_SUSPENDED");
   });
 
   it("a change made while nobody could listen is seen when the connection is back", async () => {
@@ -306,9 +304,7 @@ describeEngine("postgres", "the registry in PostgreSQL", () => {
       { timeout: 10_000 },
     );
     await here.tenants.restore("acme");
-    await vi.waitFor(async () =>
-      expect(await codeOf(() => there.run("acme", () => undefined))).toBeUndefined(),
-    );
+    await expect.poll(() => codeOf(() => there.run("acme", () => undefined))).toBeUndefined();
   });
 
   it("cannot be misled by a notification that a tenant sends", async () => {

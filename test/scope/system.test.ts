@@ -132,7 +132,7 @@ describe("guards", () => {
     expect(events).toMatchObject([{ type: "denied", code: "PW_NO_SCOPE", wire: "postgres" }]);
     pw.on("audit", () => Promise.reject(new Error("secret detail")));
     host.denied({ code: "PW_NO_SCOPE", wire: "postgres" });
-    await vi.waitFor(() => expect(warned).toHaveBeenCalledOnce());
+    await expect.poll(() => warned).toHaveBeenCalledOnce();
     expect(JSON.stringify(warned.mock.calls)).not.toContain("secret detail");
     warned.mockRestore();
   });

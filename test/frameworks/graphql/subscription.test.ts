@@ -3,7 +3,7 @@ import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { parse, subscribe, type ExecutionResult } from "graphql";
 import { tenancy } from "partywall/frameworks/ws";
-import { afterAll, beforeAll, expect, it, onTestFinished, vi } from "vitest";
+import { afterAll, beforeAll, expect, it, onTestFinished } from "vitest";
 import { WebSocket, WebSocketServer } from "ws";
 import { buildWorld, type World } from "../../guards/postgres/world.js";
 import { describeEngine } from "../../support/engine.js";
@@ -66,15 +66,11 @@ describeEngine("postgres", "GraphQL subscriptions over ws", () => {
     const turns = ["a", "b", "a", "b"];
     const connections = await Promise.all(turns.map((tenant) => open(tenant)));
     for (const { socket } of connections) socket.send("subscription { orders { note } }");
-    await vi.waitFor(() => {
-      for (const { heard } of connections) expect(heard.length).toBeGreaterThan(20);
-    });
+    await expect.poll(() => connections.every(({ heard }) => heard.length > 20)).toBe(true);
     for (const { socket } of connections) socket.close();
-    await vi.waitFor(() =>
-      expect(seen.toSorted()).toEqual(
-        turns.flatMap((tenant) => [`context ${tenant}`, `ended ${tenant}`]).toSorted(),
-      ),
-    );
+    await expect
+      .poll(() => seen.toSorted())
+      .toEqual(turns.flatMap((tenant) => [`context ${tenant}`, `ended ${tenant}`]).toSorted());
     expect(connections.map(({ heard }) => new Set(heard))).toEqual(
       turns.map((tenant) => new Set([1, 2, 3].map((id) => `${tenant}${id} ${tenant}`))),
     );

@@ -1,6 +1,6 @@
 import { once } from "node:events";
 import { request, type IncomingMessage } from "node:http";
-import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { buildWorld, type World } from "../../guards/postgres/world.js";
 import { describeEngine } from "../../support/engine.js";
 import { ask, serve } from "../http.js";
@@ -102,12 +102,9 @@ describeEngine("postgres", "tRPC", () => {
         new Set(["a1 a"]),
         new Set(["b1 b"]),
       ]);
-      await vi.waitFor(() =>
-        expect(seen.filter((one) => one.startsWith("given up")).toSorted()).toEqual([
-          "given up a",
-          "given up b",
-        ]),
-      );
+      await expect
+        .poll(() => seen.filter((one) => one.startsWith("given up")).toSorted())
+        .toEqual(["given up a", "given up b"]);
     });
 
     it("formats and reports a procedure's error in its tenant", async () => {

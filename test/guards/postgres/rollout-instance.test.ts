@@ -61,11 +61,11 @@ describeEngine("postgres", "what a rollout reports", () => {
       const first = "select 'first'";
       for (let times = 0; times < 4; times += 1) await pool.query(first);
       for (let n = 0; n < 1000; n += 1) await pool.query(`select ${n} as n`);
-      await vi.waitFor(() => expect(told).toHaveLength(1002));
+      await expect.poll(() => told).toHaveLength(1002);
       const counts = told.filter(({ statement }) => statement === first).map(({ count }) => count);
       expect(counts).toEqual([1, 4]);
       await pool.query(first);
-      await vi.waitFor(() => expect(told.at(-1)).toMatchObject({ statement: first, count: 1 }));
+      await expect.poll(() => told.at(-1)).toMatchObject({ statement: first, count: 1 });
     });
   });
 
@@ -91,9 +91,9 @@ describeEngine("postgres", "what a rollout reports", () => {
     try {
       await opened({ until: world.until, report }, async ({ pool }) => {
         expect((await pool.query("select * from orders")).rows).toHaveLength(6);
-        await vi.waitFor(() =>
-          expect(warned).toHaveBeenCalledWith(expect.any(String), { code: "PW_ROLLOUT_REPORT" }),
-        );
+        await expect
+          .poll(() => warned)
+          .toHaveBeenCalledWith(expect.any(String), { code: "PW_ROLLOUT_REPORT" });
       });
     } finally {
       warned.mockRestore();
@@ -112,7 +112,7 @@ describeEngine("postgres", "what a rollout reports", () => {
         return pool.query("select 'reported'");
       };
       await pw.run(world.a.id, () => pool.query("select * from orders"));
-      await vi.waitFor(() => expect(scopes.length).toBeGreaterThan(1));
+      await expect.poll(() => scopes.length).toBeGreaterThan(1);
     });
     expect(scopes.length).toBeLessThan(10);
     expect(new Set(scopes)).toEqual(new Set([undefined]));

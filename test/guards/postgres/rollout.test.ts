@@ -4,7 +4,7 @@ import pg from "pg";
 import { to as copyTo } from "pg-copy-streams";
 import Cursor from "pg-cursor";
 import QueryStream from "pg-query-stream";
-import { afterAll, afterEach, beforeAll, expect, test, vi } from "vitest";
+import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
 import { describeEngine } from "../../support/engine.js";
 import { brief, rolloutWorld, type RolloutWorld } from "./rollout-world.js";
 
@@ -141,12 +141,14 @@ for (const seal of ["parameter", "mac"] as const) {
       const waiting = as("a", "update orders set amount = 12 where tenant_id = $1 and id = 1", [
         world.a.id,
       ]);
-      await vi.waitFor(async () => {
-        const { rows } = await unguarded.query(
-          "select count(*)::int as n from pg_locks l join pg_stat_activity a using (pid) where not l.granted and a.datname = current_database()",
-        );
-        expect(rows[0].n).toBeGreaterThan(0);
-      });
+      await expect
+        .poll(async () => {
+          const { rows } = await unguarded.query(
+            "select count(*)::int as n from pg_locks l join pg_stat_activity a using (pid) where not l.granted and a.datname = current_database()",
+          );
+          return rows[0].n;
+        })
+        .toBeGreaterThan(0);
       await unguarded.query("commit");
       await waiting;
       expect(brief(await world.told())).toEqual(["read public.orders observe"]);
