@@ -1,7 +1,6 @@
 import { execFileSync, spawn } from "node:child_process";
 import { readdirSync, readFileSync } from "node:fs";
 import { request } from "node:http";
-import { createServer } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import type { Account } from "../support/unprivileged-account.js";
@@ -190,16 +189,4 @@ export async function assertNoneLeft(folder: string): Promise<void> {
     if (waited >= 20_000) throw new Error(`left running: ${processesOf(folder).join("\n")}`);
     await sleep(200);
   }
-}
-
-/** A port nobody listens on. */
-export function freePort(): Promise<number> {
-  return new Promise((done, fail) => {
-    const server = createServer();
-    server.once("error", fail);
-    server.listen(0, "127.0.0.1", () => {
-      const { port } = server.address() as { port: number };
-      server.close(() => done(port));
-    });
-  });
 }

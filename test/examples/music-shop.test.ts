@@ -5,12 +5,12 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
 import { describeEngine } from "../support/engine.js";
+import { freePort } from "../support/free-port.js";
 import { barrierTo, unprivilegedAccount } from "../support/unprivileged-account.js";
 import {
   ask,
   assertNoneLeft,
   endLeftOver,
-  freePort,
   processesOf,
   send,
   startShop,

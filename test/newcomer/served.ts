@@ -2,7 +2,7 @@ import { spawn, type ChildProcess } from "node:child_process";
 import { readFile } from "node:fs/promises";
 import { request } from "node:http";
 import { join } from "node:path";
-import { freePort } from "../examples/example-process.js";
+import { freePort } from "../support/free-port.js";
 
 /** What an application answered. */
 export interface Answer {
