@@ -4,7 +4,7 @@ import { startEmbeddedPostgres, type EmbeddedPostgres } from "./embedded-postgre
 import { findProgram } from "./program.js";
 
 /** The database engines that suites ask for by name, see `engine.ts`. */
-export type EngineName = "postgres" | "pgbouncer" | "redis";
+export type EngineName = "postgres" | "pgbouncer" | "redis" | "versitygw";
 
 /** Where an engine is (a server's connection string, or the file: URL of a program that tests start), or why there is none. */
 export type Engine = { readonly url: string } | { readonly missing: string };
@@ -44,6 +44,7 @@ export default async function setup(project: TestProject): Promise<() => Promise
     postgres,
     pgbouncer: pgBouncer(postgres),
     redis: program("redis-server"),
+    versitygw: program("versitygw"),
   });
   return async () => embedded?.stop();
 }
