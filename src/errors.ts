@@ -50,6 +50,7 @@ export const ERROR_CODES = {
   PW_ARCHIVE_INVALID: { status: 500, expose: false },
   PW_URL_REFUSED: { status: 500, expose: false },
   PW_PATH_REFUSED: { status: 400, expose: false },
+  PW_SIGNATURE_REFUSED: { status: 403, expose: true },
 } as const satisfies Record<string, { readonly status: number; readonly expose: boolean }>;
 
 /** A stable error code of the catalogue, for example `"PW_NO_SCOPE"`. */
