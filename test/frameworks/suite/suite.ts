@@ -451,6 +451,6 @@ async function* stream(pw: Partywall, seen: string[]): AsyncGenerator<string, vo
       yield `${where(pw)}\n`;
     }
   } finally {
-    seen.push(`${first} ended`);
+    seen.push(`${where(pw)} ended`);
   }
 }
