@@ -1,10 +1,11 @@
 import { describe, inject, test } from "vitest";
 import type { EngineName } from "./engines.js";
+import { isRequired } from "./required.js";
 import { SKIPPED_FOR } from "./skipped-reporter.js";
 
 /**
  * `describe` for suites that need a database engine. Where the engine is missing the suite is skipped and named at the
- * end of the run; with `PARTYWALL_REQUIRE=all` (or a list with the engine's name) it fails instead.
+ * end of the run, or fails where `PARTYWALL_REQUIRE` asks for the engine.
  *
  * @example
  * ```ts
@@ -35,9 +36,4 @@ export function engineUrl(name: EngineName): string {
   throw new Error(
     `The engine ${name} is missing: ${engine.missing}. Wrap the suite in describeEngine("${name}", …).`,
   );
-}
-
-function isRequired(name: EngineName): boolean {
-  const required = (process.env["PARTYWALL_REQUIRE"] ?? "").split(",");
-  return required.includes("all") || required.includes(name);
 }

@@ -1,12 +1,13 @@
 import type { TestProject } from "vitest/node";
 import { pathToFileURL } from "node:url";
 import { startEmbeddedPostgres, type EmbeddedPostgres } from "./embedded-postgres.js";
+import { mongoEngines, type MongoEngine } from "./mongo-servers.js";
 import { findProgram } from "./program.js";
 
 /** The database engines that suites ask for by name, see `engine.ts`. */
-export type EngineName = "postgres" | "pgbouncer" | "redis" | "versitygw";
+export type EngineName = "postgres" | "pgbouncer" | "redis" | "versitygw" | MongoEngine;
 
-/** Where an engine is (a server's connection string, or the file: URL of a program that tests start), or why there is none. */
+/** Where an engine is (a server's connection string, or the file: URL of what tests start), or why there is none. */
 export type Engine = { readonly url: string } | { readonly missing: string };
 
 declare module "vitest" {
@@ -45,6 +46,7 @@ export default async function setup(project: TestProject): Promise<() => Promise
     pgbouncer: pgBouncer(postgres),
     redis: program("redis-server"),
     versitygw: program("versitygw"),
+    ...mongoEngines(),
   });
   return async () => embedded?.stop();
 }
