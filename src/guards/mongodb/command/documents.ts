@@ -1,0 +1,55 @@
+import type { CommandScope, Document } from "./command-scope.js";
+import { own, put, serialisable, shallow } from "./plain.js";
+import { mismatched, named, refused } from "./refusal.js";
+import { isTenants, stampOf, touchesTenant } from "./tenant-value.js";
+
+/**
+ * A document to be stored, with the tenant in it: `{ _id: 1, tenantId: "acme" }`. Where the caller set the tenant it stays in
+ * its place. Throws `PW_WRITE_MISMATCH` where it is another's, a list, null, or a dotted path beneath the field.
+ */
+export function stamped(at: CommandScope, document: unknown): Document {
+  const { field, tenant } = stampOf(at);
+  const copy = shallow(document);
+  if (copy === undefined) throw refused("What is to be stored is no document", "Store documents.");
+  for (const key of Object.keys(copy)) {
+    if (key !== field && touchesTenant(at, key))
+      throw mismatched(`A document to be stored has a field beneath ${named(field)}`);
+  }
+  const given = own(copy, field);
+  if (given !== undefined && !isTenants(at, given))
+    throw mismatched(
+      `A document to be stored has another value in ${named(field)} than the current tenant`,
+    );
+  put(copy, field, tenant);
+  return copy;
+}
+
+/** Documents that the driver hands over in a list, or serialised already beside the list in a document sequence. */
+export function bulkOf(value: unknown, option: string): readonly unknown[] {
+  const list = isSequence(value) ? value.documents : serialisable(value);
+  if (!Array.isArray(list)) throw refused(`${named(option)} is no list`, "Give a list.");
+  return list;
+}
+
+/**
+ * The documents in the form they came in. A sequence is made anew, since it holds what was serialised before they were scoped;
+ * as a mere list they would have to fit into one document.
+ */
+export function inFormOf(value: unknown, documents: readonly Document[]): unknown {
+  if (!isSequence(value)) return documents;
+  const { constructor: Sequence, field } = value as object as {
+    constructor: new (field: string, documents: readonly Document[]) => unknown;
+    field: string;
+  };
+  return new Sequence(field, documents);
+}
+
+function isSequence(value: unknown): value is { documents: unknown; field: string } {
+  return (
+    typeof value === "object" &&
+    value !== null &&
+    !Array.isArray(value) &&
+    typeof (value as { toBin?: unknown }).toBin === "function" &&
+    typeof (value as { field?: unknown }).field === "string"
+  );
+}

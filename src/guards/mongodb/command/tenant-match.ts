@@ -1,0 +1,37 @@
+import type { Document, Ruling } from "./command-scope.js";
+import { stampOf } from "./tenant-value.js";
+
+/**
+ * What a document must have in the tenant field. `$eq` follows the collation, under which two tenants may be equal; `$regex`
+ * follows none.
+ * @see https://www.mongodb.com/docs/manual/reference/operator/query/regex/
+ */
+export function tenantPredicate(ruling: Ruling): Document {
+  const { tenant } = stampOf(ruling.at);
+  const pattern = bytePattern(ruling);
+  return pattern === undefined ? { $eq: tenant } : { $eq: tenant, $regex: pattern };
+}
+
+/** The same as the members of a filter that holds `$text`: a compound text index takes nothing but an equality on its prefix. */
+export function tenantBesideText(ruling: Ruling): Document {
+  const { field, tenant } = stampOf(ruling.at);
+  const pattern = bytePattern(ruling);
+  const equality = { [field]: { $eq: tenant } };
+  if (pattern === undefined) return equality;
+  return {
+    ...equality,
+    $expr: { $regexMatch: { input: `$${field}`, regex: { $literal: pattern } } },
+  };
+}
+
+/** The tenant's filter by itself. */
+export const tenantFilter = (ruling: Ruling): Document => ({
+  [ruling.at.field]: tenantPredicate(ruling),
+});
+
+/** The pattern that only the tenant's very string matches; undefined where equality is enough. */
+export function bytePattern({ at, binary }: Ruling): string | undefined {
+  if (binary || typeof at.tenant !== "string") return undefined;
+  // `$` would also match before a line break at the end.
+  return `^${at.tenant.replaceAll(/[^\p{L}\p{N}_]/gu, (symbol) => (symbol.codePointAt(0)! < 128 ? `\\${symbol}` : symbol))}\\z`;
+}

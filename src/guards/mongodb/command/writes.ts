@@ -1,0 +1,79 @@
+import { access } from "./collections.js";
+import { rulingFor, type CommandScope, type Document } from "./command-scope.js";
+import { bulkOf, inFormOf, stamped } from "./documents.js";
+import { checkedExpression } from "./expression.js";
+import { own, plain } from "./plain.js";
+import { checkedProjection } from "./projection.js";
+import { filterFor, scopedStatement, type StatementForm } from "./statements.js";
+import { checkedArrayFilters, checkedUpdate } from "./update.js";
+
+const UPDATE: StatementForm = {
+  filter: "q",
+  update: "u",
+  members: new Set("q u c upsert multi collation arrayFilters hint sort".split(" ")),
+};
+const DELETE: StatementForm = {
+  filter: "q",
+  members: new Set("q limit collation hint".split(" ")),
+};
+
+/** The parts of `insert` that change. */
+export function insertParts(at: CommandScope, command: Document): Document {
+  const how = access(at, command["insert"], "write");
+  const given = own(command, "documents");
+  const documents = bulkOf(given, "documents");
+  if (how === "open") return { documents: given };
+  return {
+    documents: inFormOf(
+      given,
+      documents.map((one) => stamped(at, one)),
+    ),
+  };
+}
+
+/** The parts of `update` that change. */
+export const updateParts = (at: CommandScope, command: Document): Document =>
+  bulkParts(at, command, "update", "updates", UPDATE);
+
+/** The parts of `delete` that change. */
+export const deleteParts = (at: CommandScope, command: Document): Document =>
+  bulkParts(at, command, "delete", "deletes", DELETE);
+
+function bulkParts(
+  at: CommandScope,
+  command: Document,
+  name: string,
+  option: string,
+  form: StatementForm,
+): Document {
+  const collection = command[name] as string;
+  const how = access(at, collection, "write");
+  const given = own(command, option);
+  const statements = bulkOf(given, option).map((one) =>
+    scopedStatement(at, collection, how, form, one),
+  );
+  return { [option]: inFormOf(given, statements), ...letPart(command) };
+}
+
+/** The parts of `findAndModify` that change. */
+export function findAndModifyParts(at: CommandScope, command: Document, name: string): Document {
+  const collection = command[name] as string;
+  const how = access(at, collection, "write");
+  const ruling = rulingFor(at, collection, plain(own(command, "collation")));
+  const parts: Document = {
+    query: filterFor(ruling, how, own(command, "query"), own(command, "upsert")),
+    ...letPart(command),
+  };
+  if (Object.hasOwn(command, "update") && command["update"] !== undefined)
+    parts["update"] = checkedUpdate(at, how === "scoped", command["update"]);
+  if (own(command, "fields") !== undefined) parts["fields"] = checkedProjection(command["fields"]);
+  if (own(command, "arrayFilters") !== undefined)
+    parts["arrayFilters"] = checkedArrayFilters(command["arrayFilters"]);
+  return parts;
+}
+
+/** The variables of a command, checked. */
+export function letPart(command: Document): Document {
+  const given = own(command, "let");
+  return given === undefined ? {} : { let: checkedExpression(given) };
+}
