@@ -3,7 +3,7 @@ import { rulingFor, type CommandScope, type Document, type Ruling } from "./comm
 import { checkedFilter, scopedFilter, seedingFilter } from "./filter.js";
 import { own, plain, shallow } from "./plain.js";
 import { named, refused } from "./refusal.js";
-import { checkedArrayFilters, checkedUpdate } from "./update.js";
+import { checkedArrayFilters, checkedUpdate, seeding } from "./update.js";
 
 /** One update or deletion among those of a command, as the command names its members. */
 export interface StatementForm {
@@ -31,6 +31,8 @@ export function scopedStatement(
     else if (key === "arrayFilters") copy[key] = checkedArrayFilters(copy[key]);
     else if (key !== form.filter) copy[key] = plain(copy[key]);
   }
+  if (form.update !== undefined && how === "scoped" && Boolean(own(copy, "upsert")))
+    copy[form.update] = seeding(at, copy[form.update]);
   copy[form.filter] = filterFor(ruling, how, own(copy, form.filter), own(copy, "upsert"));
   return copy;
 }

@@ -18,10 +18,11 @@ export function tenantBesideText(ruling: Ruling): Document {
   const pattern = bytePattern(ruling);
   const equality = { [field]: { $eq: tenant } };
   if (pattern === undefined) return equality;
-  return {
-    ...equality,
-    $expr: { $regexMatch: { input: `$${field}`, regex: { $literal: pattern } } },
-  };
+  const value = `$${field}`;
+  // Of what is no string, $regexMatch fails.
+  const isText = { $eq: [{ $type: value }, "string"] };
+  const matches = { $regexMatch: { input: value, regex: { $literal: pattern } } };
+  return { ...equality, $expr: { $and: [isText, matches] } };
 }
 
 /** The tenant's filter by itself. */

@@ -1,7 +1,7 @@
 import type { CommandScope, Document } from "./command-scope.js";
 import { stamped } from "./documents.js";
 import { checkElements, checkFilter } from "./filter.js";
-import { plain, put, serialisable, shallow } from "./plain.js";
+import { isDocument, plain, put, serialisable, shallow } from "./plain.js";
 import { mismatched, named, refused } from "./refusal.js";
 import { isTenants, stampOf, touchesTenant } from "./tenant-value.js";
 import { updatePipeline } from "./update-pipeline.js";
@@ -31,6 +31,19 @@ export function checkedUpdate(at: CommandScope, scoped: boolean, update: unknown
     throw refused("An update mixes operators and fields", "Put the fields into $set.");
   for (const name of names) copy[name] = checkedOperator(at, scoped, name, copy[name]);
   return copy;
+}
+
+/**
+ * An update by operators that sets the tenant where it inserts: an upsert does not rely on what the server takes from the filter.
+ * One by a pipeline or a whole document sets it anyway.
+ */
+export function seeding(at: CommandScope, update: unknown): unknown {
+  if (!isDocument(update) || !Object.keys(update).some((name) => name.startsWith("$")))
+    return update;
+  const { field, tenant } = stampOf(at);
+  if (isDocument(update["$set"]) && Object.hasOwn(update["$set"], field)) return update;
+  const set = (update["$setOnInsert"] ?? {}) as Document;
+  return { ...update, $setOnInsert: { ...set, [field]: tenant } };
 }
 
 /** Filters of array elements, checked. */

@@ -5,7 +5,7 @@ import { checkedExpression } from "./expression.js";
 import { own, plain } from "./plain.js";
 import { checkedProjection } from "./projection.js";
 import { filterFor, scopedStatement, type StatementForm } from "./statements.js";
-import { checkedArrayFilters, checkedUpdate } from "./update.js";
+import { checkedArrayFilters, checkedUpdate, seeding } from "./update.js";
 
 const UPDATE: StatementForm = {
   filter: "q",
@@ -64,8 +64,12 @@ export function findAndModifyParts(at: CommandScope, command: Document, name: st
     query: filterFor(ruling, how, own(command, "query"), own(command, "upsert")),
     ...letPart(command),
   };
-  if (Object.hasOwn(command, "update") && command["update"] !== undefined)
-    parts["update"] = checkedUpdate(at, how === "scoped", command["update"]);
+  const update = own(command, "update");
+  if (update !== undefined) {
+    const checked = checkedUpdate(at, how === "scoped", update);
+    const seeds = how === "scoped" && Boolean(own(command, "upsert"));
+    parts["update"] = seeds ? seeding(at, checked) : checked;
+  }
   if (own(command, "fields") !== undefined) parts["fields"] = checkedProjection(command["fields"]);
   if (own(command, "arrayFilters") !== undefined)
     parts["arrayFilters"] = checkedArrayFilters(command["arrayFilters"]);

@@ -80,7 +80,12 @@ test("beside $text the pattern is no second predicate on the prefix of a text in
     sent({ find: "orders", filter: { $text: { $search: "tea" } } }, unknown)["filter"],
   ).toEqual({
     tenantId: { $eq: "acme" },
-    $expr: { $regexMatch: { input: "$tenantId", regex: { $literal: "^acme\\z" } } },
+    $expr: {
+      $and: [
+        { $eq: [{ $type: "$tenantId" }, "string"] },
+        { $regexMatch: { input: "$tenantId", regex: { $literal: "^acme\\z" } } },
+      ],
+    },
     $text: { $search: "tea" },
   });
 });

@@ -49,3 +49,14 @@ export function expectRefused(
 
 /** The tenant's part of a filter. */
 export const MINE = { tenantId: { $eq: "acme" } };
+
+/** The stage that keeps a pipeline to the tenant. */
+export const MATCH = { $match: MINE };
+
+/** Expects that a pipeline is refused, and that the message names something. */
+export const expectPipelineRefused = (
+  pipeline: readonly object[],
+  says: string,
+  at: CommandScope = ACME,
+): void =>
+  expectRefused({ aggregate: "orders", pipeline, cursor: {} }, "PW_STATEMENT_REFUSED", says, at);

@@ -54,6 +54,24 @@ describe("an update", () => {
     expectRefused(update({ $rename: { a: 1 } }), "PW_STATEMENT_REFUSED");
   });
 
+  test("sets the tenant, whatever the server takes from the filter", () => {
+    const u = (change: unknown) => statement(change, { upsert: true })["u"];
+    const tenantId = "acme";
+    expect(u({ $set: { a: 1 } })).toEqual({ $set: { a: 1 }, $setOnInsert: { tenantId } });
+    expect(u({ $setOnInsert: { a: 1 } })).toEqual({ $setOnInsert: { a: 1, tenantId } });
+    // Set twice, it would be a conflict.
+    expect(u({ $set: { tenantId } })).toEqual({ $set: { tenantId } });
+    expect(u({ a: 1 })).toEqual({ a: 1, tenantId });
+    expect(
+      sent({ findAndModify: "orders", query: {}, update: { $inc: { n: 1 } }, upsert: true })[
+        "update"
+      ],
+    ).toEqual({ $inc: { n: 1 }, $setOnInsert: { tenantId } });
+    expect(statement({ $set: { a: 1 } }, { upsert: true }, OWN_DATABASE)["u"]).toEqual({
+      $set: { a: 1 },
+    });
+  });
+
   test.each(["globex", null, ["acme"], { $eq: "acme" }, undefined])(
     "cannot set the tenant to %j",
     (tenantId) => {
