@@ -1,6 +1,8 @@
 import type { Document, Ruling } from "./command-scope.js";
 import { stampOf } from "./tenant-value.js";
 
+const ASCII_SYMBOL = /[ -/:-@[-^`{-~]/g;
+
 /**
  * What a document must have in the tenant field. `$eq` follows the collation, under which two tenants may be equal; `$regex`
  * follows none.
@@ -30,9 +32,18 @@ export const tenantFilter = (ruling: Ruling): Document => ({
   [ruling.at.field]: tenantPredicate(ruling),
 });
 
+// Computed once for each tenant: each of its commands needs it.
+const patterns = new Map<string, string>();
+const MOST_PATTERNS = 10_000;
+
 /** The pattern that only the tenant's very string matches; undefined where equality is enough. */
 export function bytePattern({ at, binary }: Ruling): string | undefined {
   if (binary || typeof at.tenant !== "string") return undefined;
+  const known = patterns.get(at.tenant);
+  if (known !== undefined) return known;
   // `$` would also match before a line break at the end.
-  return `^${at.tenant.replaceAll(/[^\p{L}\p{N}_]/gu, (symbol) => (symbol.codePointAt(0)! < 128 ? `\\${symbol}` : symbol))}\\z`;
+  const pattern = `^${at.tenant.replaceAll(ASCII_SYMBOL, String.raw`\$&`)}\\z`;
+  if (patterns.size >= MOST_PATTERNS) patterns.clear();
+  patterns.set(at.tenant, pattern);
+  return pattern;
 }

@@ -2,6 +2,8 @@ import { PartywallError } from "../../../errors.js";
 import type { CommandScope } from "./command-scope.js";
 import { serialisable } from "./plain.js";
 
+const FIELD = /^[^$.\0][^.\0]*$/;
+
 /** What tells a scalar apart from every other in the database; undefined for what cannot be a tenant's value. */
 export function identityOf(value: unknown): string | undefined {
   const raw = serialisable(value);
@@ -38,7 +40,7 @@ interface BsonScalar {
 /** The field and the value that a tenant's documents carry. Throws `PW_CONFIG` where they can carry none. */
 export function stampOf(at: CommandScope): { readonly field: string; readonly tenant: unknown } {
   const { field, tenant } = at;
-  if (!/^[^$.\0][^.\0]*$/.test(field) || field === "_id" || field === "__proto__") {
+  if (!FIELD.test(field) || field === "_id" || field === "__proto__") {
     throw new PartywallError(
       "PW_CONFIG",
       "The tenant field of the MongoDB guard must be a name at the top of a document, without dot or dollar, and not _id.",
