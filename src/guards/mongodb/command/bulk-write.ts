@@ -25,7 +25,11 @@ export function bulkWriteParts(at: CommandScope, command: Document): Document {
   const given = own(command, "ops");
   const ops = bulkOf(given, "ops").map((operation) => scopedOperation(at, names, operation));
   const nsInfo = names.map(({ ns }) => ({ ns }));
-  return { ops: inFormOf(given, ops), nsInfo: inFormOf(spaces, nsInfo), ...letPart(command) };
+  return {
+    ops: inFormOf(given, "ops", ops),
+    nsInfo: inFormOf(spaces, "nsInfo", nsInfo),
+    ...letPart(command),
+  };
 }
 
 interface Namespace {

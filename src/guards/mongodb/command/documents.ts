@@ -35,13 +35,12 @@ export function bulkOf(value: unknown, option: string): readonly unknown[] {
  * The documents in the form they came in. A sequence is made anew, since it holds what was serialised before they were scoped;
  * as a mere list they would have to fit into one document.
  */
-export function inFormOf(value: unknown, documents: readonly Document[]): unknown {
+export function inFormOf(value: unknown, option: string, documents: readonly Document[]): unknown {
   if (!isSequence(value)) return documents;
-  const { constructor: Sequence, field } = value as object as {
+  const { constructor: Sequence } = value as object as {
     constructor: new (field: string, documents: readonly Document[]) => unknown;
-    field: string;
   };
-  return new Sequence(field, documents);
+  return new Sequence(option, documents);
 }
 
 function isSequence(value: unknown): value is { documents: unknown; field: string } {

@@ -80,7 +80,7 @@ function checkMember(key: string, value: unknown): void {
 }
 
 /** Throws unless every operator on a field is known; a document without operators is a value. */
-export function checkPredicate(predicate: unknown): void {
+function checkPredicate(predicate: unknown): void {
   if (!isDocument(predicate)) return;
   for (const [key, value] of Object.entries(predicate)) {
     if (!key.startsWith("$")) continue;

@@ -26,6 +26,7 @@ export function insertParts(at: CommandScope, command: Document): Document {
   return {
     documents: inFormOf(
       given,
+      "documents",
       documents.map((one) => stamped(at, one)),
     ),
   };
@@ -52,7 +53,7 @@ function bulkParts(
   const statements = bulkOf(given, option).map((one) =>
     scopedStatement(at, collection, how, form, one),
   );
-  return { [option]: inFormOf(given, statements), ...letPart(command) };
+  return { [option]: inFormOf(given, option, statements), ...letPart(command) };
 }
 
 /** The parts of `findAndModify` that change. */
