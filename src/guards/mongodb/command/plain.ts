@@ -85,6 +85,7 @@ function isLeaf(value: object): boolean {
       "Send values of the driver's own BSON classes.",
     );
   }
+  if (Object.getPrototypeOf(value) === Object.prototype) return false;
   return (
     types.isDate(value) ||
     types.isRegExp(value) ||
