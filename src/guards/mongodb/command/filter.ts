@@ -35,21 +35,26 @@ export function seedingFilter(ruling: Ruling, filter: unknown): Document {
     !asksTenant(ruling, checked)
   )
     throw mismatched(`An upsert asks for another value in ${named(field)} than the current tenant`);
-  return joined(ruling, checked);
+  // An upsert may not have the $expr that goes beside $text.
+  return merged(ruling, checked, tenantFilter(ruling));
 }
 
 /** A filter that was checked, and the tenant. */
 export function joined(ruling: Ruling, filter: Document): Document {
+  const isText = Object.hasOwn(filter, "$text");
+  return merged(ruling, filter, isText ? tenantBesideText(ruling) : tenantFilter(ruling));
+}
+
+function merged(ruling: Ruling, filter: Document, tenant: Document): Document {
   const { field } = ruling.at;
   // Said twice, an equality keeps an upsert from telling the field's value.
   const same = asksTenant(ruling, filter);
-  const beside = Object.hasOwn(filter, "$text") ? tenantBesideText(ruling) : tenantFilter(ruling);
-  const clashes = Object.keys(beside).some(
+  const clashes = Object.keys(tenant).some(
     (key) => Object.hasOwn(filter, key) && !(key === field && same),
   );
-  if (clashes) return { $and: [beside, filter] };
-  for (const [key, value] of Object.entries(filter)) if (key !== field) put(beside, key, value);
-  return beside;
+  if (clashes) return { $and: [tenant, filter] };
+  for (const [key, value] of Object.entries(filter)) if (key !== field) put(tenant, key, value);
+  return tenant;
 }
 
 function asksTenant({ at }: Ruling, filter: Document): boolean {

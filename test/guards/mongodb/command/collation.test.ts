@@ -89,3 +89,13 @@ test("beside $text the pattern is no second predicate on the prefix of a text in
     $text: { $search: "tea" },
   });
 });
+
+test("an upsert, which may have no $expr, is compared by bytes beside $text too", () => {
+  const filter = { $text: { $search: "tea" } };
+  const u = { $set: { a: 1 } };
+  const { updates } = sent(
+    { update: "orders", updates: [{ q: filter, u, upsert: true }] },
+    unknown,
+  );
+  expect(updates).toMatchObject([{ q: { ...BYTES, ...filter } }]);
+});
