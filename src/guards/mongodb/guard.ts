@@ -1,0 +1,199 @@
+import { PartywallError } from "../../errors.js";
+import type { Guard, GuardedTenant, GuardHost } from "../../scope/guard.js";
+import { guardedClientClass, UNCONFIGURED, type GuardedClientClass } from "./client.js";
+import { Clients } from "./clients.js";
+import { OpenCursors } from "./cursors.js";
+import {
+  inspectDriver,
+  type MongoClient,
+  type MongoDocument,
+  type MongoInternals,
+  type MongoModule,
+} from "./driver.js";
+import type { GuardMongoOptions } from "./options.js";
+import { bypassed } from "./refusals.js";
+import { Running } from "./running.js";
+import { clientKey, DEFAULT_SERVER, Servers } from "./servers.js";
+import { TicketOffice } from "./ticket-office.js";
+import { ownDatabase } from "./ticket.js";
+
+/** The guard of MongoDB, made by {@link guardMongo}. */
+export interface MongoGuard<Driver extends MongoModule = MongoModule> extends Guard {
+  readonly wire: "mongodb";
+  /** A client of guarded connections; an instance of the caller's own `MongoClient`. Hand it to the application. */
+  readonly client: InstanceType<Driver["MongoClient"]>;
+  /** The guarded `MongoClient` class, for hosts that construct their own. */
+  readonly MongoClient: Driver["MongoClient"];
+  /** The field that every document of a tenant's collection carries. */
+  readonly tenantField: string;
+  /**
+   * Names what the current scope may see: another name for every tenant, which begins with `tenant:`, for central and for
+   * system scopes. What an ODM keeps of documents is kept under it. Throws `PW_NO_SCOPE` outside any scope.
+   */
+  partition(): string;
+  /** The scope current where this is called, another one for each `pw.run()`. Undefined outside any scope. */
+  scope(): object | undefined;
+  /**
+   * The current tenant's value of the tenant field; undefined where its documents carry none, in a database of its own and
+   * outside tenants' scopes.
+   */
+  tenantValue(): unknown;
+  /**
+   * Keeps the scope of this moment, for what is built now and sent later. What it gives runs a function in that scope where
+   * none is current then, and throws `PW_SCOPE_SWITCH` where another is.
+   */
+  keepScope(): <T>(fn: () => T) => T;
+  /**
+   * Proves that a client is wired over this guard: has it send a command that reads nothing, in no scope or any, and throws
+   * `PW_GUARD_BYPASSED` where that did not pass.
+   */
+  assertWired(send: (command: Record<string, unknown>) => PromiseLike<unknown>): Promise<void>;
+}
+
+/**
+ * Guards the caller's own `mongodb`: every command carries the tenant of the scope that issued it, and an operation outside
+ * any scope throws before anything is sent. Opens no socket until first use. Throws `PW_CONFIG` for a driver it does not know.
+ *
+ * @example
+ * ```ts
+ * import * as mongodb from "mongodb";
+ * import { createPartywall } from "partywall";
+ * import { guardMongo } from "partywall/guards/mongodb";
+ *
+ * const pw = createPartywall({
+ *   secret: process.env["PARTYWALL_SECRET"],
+ *   mongodb: guardMongo(mongodb, {
+ *     app: process.env["MONGODB_URL"],
+ *     system: process.env["SYSTEM_MONGODB_URL"],
+ *     shared: ["plans"],
+ *   }),
+ * });
+ * const orders = pw.mongodb.client.db().collection("orders");
+ * await pw.run("acme", () => orders.find({ paid: false }).toArray());
+ * ```
+ */
+export function guardMongo<Driver extends MongoModule>(
+  driver: Driver,
+  options: GuardMongoOptions,
+): MongoGuard<Driver> {
+  const internals = inspectDriver(driver, options.internals);
+  return new GuardOfMongo(internals, options) as unknown as MongoGuard<Driver>;
+}
+
+const APP = clientKey(DEFAULT_SERVER, "app");
+const FIELD = /^[A-Za-z][A-Za-z0-9_]*$/;
+
+class GuardOfMongo implements Guard {
+  readonly wire = "mongodb";
+  readonly tenantField: string;
+  readonly #internals: MongoInternals;
+  readonly #options: GuardMongoOptions;
+  readonly #office: TicketOffice;
+  readonly #servers: Servers;
+  readonly #clients: Clients;
+  readonly #cursors = new OpenCursors();
+  readonly #running = new Running();
+  readonly #homes = new Map<string, string>();
+  readonly MongoClient: GuardedClientClass;
+  #client: MongoClient | undefined;
+  #closing: Promise<unknown> | undefined;
+
+  constructor(internals: MongoInternals, options: GuardMongoOptions) {
+    this.#internals = internals;
+    this.#options = options;
+    this.tenantField = options.tenantField ?? "tenantId";
+    if (!FIELD.test(this.tenantField)) {
+      throw new PartywallError(
+        "PW_CONFIG",
+        "guardMongo() got a `tenantField` that is no name of a field: a letter, then letters, digits and underscores; no path.",
+      );
+    }
+    this.#servers = new Servers({ app: options.app, system: options.system }, options.servers);
+    this.#office = new TicketOffice(options.tenantValue ?? (({ id }) => id));
+    const shared = new Set(options.shared);
+    const homeOf = (client: string) => this.#homeOf(client);
+    this.#clients = new Clients(internals, this.#servers, options.clientOptions ?? {}, {
+      office: this.#office,
+      cursors: this.#cursors,
+      running: this.#running,
+      field: this.tenantField,
+      isShared: (collection) => shared.has(collection),
+      databases: {
+        get home() {
+          return homeOf(APP);
+        },
+        further: new Set(options.databases),
+        homeOf,
+      },
+    });
+    this.MongoClient = guardedClientClass(internals, this.#office, this.#running, this.#clients);
+  }
+
+  // The database that a client's connection string names; `test` where it names none, as the driver has it.
+  #homeOf(key: string): string {
+    const known = this.#homes.get(key);
+    if (known !== undefined) return known;
+    const client = key === APP ? this.client : this.#clients.client(key);
+    this.#homes.set(key, client.options.dbName);
+    return client.options.dbName;
+  }
+
+  get client(): MongoClient {
+    const { app, clientOptions } = this.#options;
+    this.#client ??= new this.MongoClient(app || UNCONFIGURED, { ...clientOptions });
+    return this.#client;
+  }
+
+  attach(host: GuardHost): void {
+    this.#office.attach(host);
+  }
+
+  partition(): string {
+    return this.#office.partition();
+  }
+
+  scope(): object | undefined {
+    return this.#office.host.scope();
+  }
+
+  tenantValue(): unknown {
+    return this.#office.current()?.value;
+  }
+
+  keepScope(): <T>(fn: () => T) => T {
+    return this.#office.keep();
+  }
+
+  async assertWired(send: (command: MongoDocument) => PromiseLike<unknown>): Promise<void> {
+    await this.#office.proofs.prove(send);
+  }
+
+  async admit({ id, placement }: GuardedTenant): Promise<void> {
+    this.#servers.assertKnown(placement.server ?? DEFAULT_SERVER);
+    ownDatabase(placement);
+    this.#running.admit(id);
+  }
+
+  async expel({ id }: GuardedTenant): Promise<void> {
+    await this.#running.expel(id, this.#options.expelGraceMs ?? 10_000);
+    this.#cursors.forget(`tenant:${id}`);
+  }
+
+  async ready(): Promise<void> {
+    if (!(this.client instanceof this.#internals.MongoClient)) {
+      throw bypassed("The guarded client is none of the driver's");
+    }
+    await this.#clients.prove(this.client);
+    const { servers = {} } = this.#options;
+    for (const name of Object.keys(servers)) {
+      const key = clientKey(name, "app");
+      await this.#clients.topology(key);
+      await this.#clients.prove(this.#clients.client(key));
+    }
+  }
+
+  async close(): Promise<void> {
+    this.#closing ??= Promise.all([this.#client?.close(), this.#clients.close()]);
+    await this.#closing;
+  }
+}
