@@ -36,7 +36,10 @@ export function guardedClientClass(
       assertCovered(options);
       super(url, { ...options, connectionType });
       assertCovered(this.options);
-      if (this.options["connectionType"] !== connectionType || !(this.s.activeCursors instanceof Set)) {
+      if (
+        this.options["connectionType"] !== connectionType ||
+        !(this.s.activeCursors instanceof Set)
+      ) {
         throw new PartywallError(
           "PW_CONFIG",
           "This `mongodb` does not take the guard's connections or does not note its cursors, so guardMongo() cannot guard it. Use a version it knows (docs/guards/mongodb.md).",

@@ -1,14 +1,14 @@
 import { PartywallError } from "../../errors.js";
 import { scopeCommand } from "./command/scope-command.js";
 import type { OpenCursors } from "./cursors.js";
-import { databaseOf, withNamespaces, type DatabaseNames } from "./databases.js";
+import { databaseOf, isHome, withNamespaces, type DatabaseNames } from "./databases.js";
 import { withoutSequences, withSequences } from "./document-sequences.js";
 import type { CommandOptions, ConnectionClass, MongoDocument, MongoInternals } from "./driver.js";
-import { bypassed, expelled, foreignCursor, passable } from "./refusals.js";
+import { bypassed, expelled, foreignCursor, moved, passable } from "./refusals.js";
 import type { Running } from "./running.js";
 import { serverVersion } from "./server-version.js";
 import type { TicketOffice } from "./ticket-office.js";
-import type { Ticket } from "./ticket.js";
+import { placeOf, type Ticket } from "./ticket.js";
 
 /** What the guarded connections of one guard have in common. */
 export interface ConnectionRules {
@@ -68,9 +68,9 @@ export function guardedConnectionClass(
     }
     const { tenantId } = ticket;
     const [name = ""] = Object.keys(command);
-    if (tenantId !== undefined && running.isExpelled(tenantId) && !ENDING.has(name)) {
-      throw expelled();
-    }
+    if (tenantId === undefined || ENDING.has(name)) return;
+    if (running.isExpelled(tenantId)) throw expelled();
+    if (running.hasMoved(tenantId, placeOf(ticket))) throw moved();
   }
 
   return class GuardedConnection extends internals.Connection {
@@ -103,6 +103,7 @@ export function guardedConnectionClass(
         tenant: ticket.value,
         strategy: ticket.database === undefined ? "row" : "database",
         isShared: rules.isShared,
+        isHome: (name) => isHome(ticket, name, databases),
         ...serverVersion(this.hello),
       });
       if (!cursors.mayName(ticket, this.address, scoped)) throw foreignCursor();

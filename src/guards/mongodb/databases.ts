@@ -15,13 +15,19 @@ export interface DatabaseNames {
 // Transactions are ended there, and what else is said there is decided over the command.
 const ADMIN = "admin";
 
+/** Whether what a ticket sends may go to a database, by its name on the server. */
+export function isHome(ticket: Ticket, database: string, names: DatabaseNames): boolean {
+  if (ticket.kind === "system") return true;
+  if (ticket.database !== undefined) return database === ticket.database;
+  return database === names.homeOf(ticket.client) || names.further.has(database);
+}
+
 /** The database a command goes to. Throws `PW_STATEMENT_REFUSED` for one that is not open to its scope. */
 export function databaseOf(ticket: Ticket, named: string, names: DatabaseNames): string {
   if (named === ADMIN) return named;
   if (named === names.home) return ticket.database ?? names.homeOf(ticket.client);
-  if (ticket.kind === "system" || named === (ticket.database ?? names.homeOf(ticket.client)))
-    return named;
-  if (ticket.database === undefined && names.further.has(named)) return named;
+  // A cursor is read on under the name that the server gave it.
+  if (isHome(ticket, named, names)) return named;
   throw foreignDatabase();
 }
 

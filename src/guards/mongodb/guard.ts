@@ -15,7 +15,7 @@ import { bypassed } from "./refusals.js";
 import { Running } from "./running.js";
 import { clientKey, DEFAULT_SERVER, Servers } from "./servers.js";
 import { TicketOffice } from "./ticket-office.js";
-import { ownDatabase } from "./ticket.js";
+import { placeNamed } from "./ticket.js";
 
 /** The guard of MongoDB, made by {@link guardMongo}. */
 export interface MongoGuard<Driver extends MongoModule = MongoModule> extends Guard {
@@ -170,8 +170,7 @@ class GuardOfMongo implements Guard {
 
   async admit({ id, placement }: GuardedTenant): Promise<void> {
     this.#servers.assertKnown(placement.server ?? DEFAULT_SERVER);
-    ownDatabase(placement);
-    this.#running.admit(id);
+    this.#running.admit(id, placeNamed(placement));
   }
 
   async expel({ id }: GuardedTenant): Promise<void> {

@@ -40,6 +40,13 @@ export const expelled = (): PartywallError =>
     "The tenant was suspended, moved or erased while its scope was open, so nothing was sent. Check the tenant's status.",
   );
 
+/** The refusal of a command of a tenant that lives elsewhere by now. */
+export const moved = (): PartywallError =>
+  new PartywallError(
+    "PW_PLACEMENT_STALE",
+    "The tenant was moved while its scope was open, so nothing was sent. Open its scope again.",
+  );
+
 /** The refusal of a database that no tenant shares. */
 export const foreignDatabase = (): PartywallError =>
   new PartywallError(

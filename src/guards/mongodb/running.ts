@@ -11,10 +11,18 @@ class Tenant {
 export class Running {
   readonly #tenants = new Map<string, Tenant>();
   readonly #expelled = new Set<string>();
+  readonly #places = new Map<string, string>();
 
-  /** Lets a tenant in again. */
-  admit(tenantId: string): void {
+  /** Lets a tenant in, where it lives now. */
+  admit(tenantId: string, place: string): void {
+    this.#places.set(tenantId, place);
     this.#expelled.delete(tenantId);
+  }
+
+  /** Whether a tenant was let in somewhere else, after a scope of it was opened. */
+  hasMoved(tenantId: string, place: string): boolean {
+    const now = this.#places.get(tenantId);
+    return now !== undefined && now !== place;
   }
 
   /** Whether a tenant is shut out. */

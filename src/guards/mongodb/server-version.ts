@@ -11,9 +11,9 @@ const RELEASES: readonly (readonly [wire: number, release: readonly number[]])[]
 ];
 
 /** The oldest release of the server that speaks as its greeting says; nothing before there is one. */
-export function serverVersion(
-  hello: { readonly maxWireVersion?: number } | null | undefined,
-): { readonly serverVersion?: readonly number[] } {
+export function serverVersion(hello: { readonly maxWireVersion?: number } | null | undefined): {
+  readonly serverVersion?: readonly number[];
+} {
   const spoken = hello?.maxWireVersion;
   if (spoken === undefined) return {};
   const release = RELEASES.find(([wire]) => spoken >= wire)?.[1];

@@ -1,6 +1,6 @@
 import type { Placement, Tenant } from "../../scope/tenant.js";
 import { PartywallError } from "../../errors.js";
-import type { CommandScope } from "./command/scope-command.js";
+import type { CommandScope } from "./command/command-scope.js";
 import { clientKey, DEFAULT_SERVER } from "./servers.js";
 
 /** What a command may do, fixed when its operation was issued, whatever runs when it is sent. */
@@ -46,6 +46,17 @@ export function tenantTicket(
     value: database === undefined ? valueOf(tenant) : undefined,
     ...(database === undefined ? {} : { database }),
   };
+}
+
+/** Names the place in which the tenant of a ticket lives. */
+export const placeOf = ({ client, database = "" }: Pick<Ticket, "client" | "database">): string =>
+  JSON.stringify([client, database]);
+
+/** Names the place that a placement is. Throws `PW_PLACEMENT` where MongoDB has no such place. */
+export function placeNamed(placement: Placement): string {
+  const database = ownDatabase(placement);
+  const client = clientKey(placement.server ?? DEFAULT_SERVER, "app");
+  return placeOf({ client, ...(database === undefined ? {} : { database }) });
 }
 
 // What no tenant's database may be called: the server keeps its own things there.

@@ -1,0 +1,65 @@
+import { createServer, connect, type Socket } from "node:net";
+import type { AddressInfo } from "node:net";
+
+/** A relay before a server: what went through it is seen, and a connection can be broken. */
+export interface Relay {
+  /** The server's connection string through the relay, without a database. */
+  readonly url: string;
+  /** How often a command was sent through it. */
+  sent(command: string): number;
+  /** Breaks the connection that sends a command next, before the server hears it. */
+  breakNext(command: string): void;
+  close(): Promise<void>;
+}
+
+/** Starts a relay on a free port of 127.0.0.1. */
+export async function startRelay(serverUrl: string): Promise<Relay> {
+  const { hostname, port } = new URL(serverUrl);
+  const counts = new Map<string, number>();
+  const sockets = new Set<Socket>();
+  let breaking: string | undefined;
+  const server = createServer((from) => {
+    const to = connect(Number(port), hostname);
+    for (const socket of [from, to]) {
+      sockets.add(socket);
+      socket.on("error", () => undefined);
+      socket.once("close", () => {
+        sockets.delete(socket);
+        from.destroy();
+        to.destroy();
+      });
+    }
+    from.on("data", (bytes) => {
+      const command = commandIn(bytes);
+      if (command !== undefined) {
+        if (command === breaking) {
+          breaking = undefined;
+          from.destroy();
+          return;
+        }
+        counts.set(command, (counts.get(command) ?? 0) + 1);
+      }
+      to.write(bytes);
+    });
+    to.pipe(from);
+  });
+  await new Promise<void>((listening) => server.listen(0, "127.0.0.1", listening));
+  const { port: own } = server.address() as AddressInfo;
+  return {
+    url: `mongodb://127.0.0.1:${own}/`,
+    sent: (command) => counts.get(command) ?? 0,
+    breakNext: (command) => void (breaking = command),
+    close: async () => {
+      for (const socket of sockets) socket.destroy();
+      await new Promise<void>((closed) => server.close(() => closed()));
+    },
+  };
+}
+
+const OP_MSG = 2013;
+
+// The first field of the first section of an OP_MSG names the command: header 16, flags 4, kind 1, length 4, type 1.
+function commandIn(bytes: Buffer): string | undefined {
+  if (bytes.length < 27 || bytes.readInt32LE(12) !== OP_MSG || bytes[20] !== 0) return undefined;
+  return bytes.toString("utf8", 26, bytes.indexOf(0, 26));
+}
