@@ -1,7 +1,9 @@
 import { PartywallError } from "../errors.js";
 import type { MongoGuard } from "../guards/mongodb/index.js";
-import { keepWhereBuilt } from "./mongoose/built.js";
+import { runWhereBuilt } from "./mongoose/built.js";
+import { guards } from "./mongoose/guards.js";
 import type { MongooseInternals } from "./mongoose/native.js";
+import { queueInScope } from "./mongoose/queue.js";
 import { showTenant } from "./mongoose/tenant-field.js";
 
 /**
@@ -33,7 +35,6 @@ interface SettableConnection {
 }
 
 const DISCONNECTED = 0;
-const guards = new WeakMap<object, MongoGuard>();
 
 /**
  * Puts Mongoose over the guard: its connection (`mongoose.connection`, or the one given) is connected through the guarded
@@ -97,7 +98,8 @@ function prepare(guard: MongoGuard, mongoose: MongooseInstance): void {
     );
   }
   const internals = mongoose as unknown as MongooseInternals;
-  keepWhereBuilt(guard, internals);
+  runWhereBuilt(internals);
+  queueInScope(internals);
   showTenant(guard, internals);
   guards.set(mongoose, guard);
 }

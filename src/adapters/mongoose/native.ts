@@ -1,7 +1,9 @@
-/** A Query or Aggregate of Mongoose, by the methods that build and run it. */
+/** A Query or Aggregate of Mongoose. */
 export interface MongooseBuilder {
-  exec(...args: unknown[]): Promise<unknown>;
-  cursor(...args: unknown[]): unknown;
+  /** Of a query: its model; of an aggregation: a method. */
+  readonly model?: unknown;
+  readonly _model?: { readonly base?: object } | null;
+  readonly _connection?: { readonly base?: object } | null;
 }
 
 /** A document of Mongoose's, by what the adapter calls. */
@@ -19,9 +21,8 @@ export interface MongooseSchema {
 
 /** Mongoose, by what the adapter calls. */
 export interface MongooseInternals {
-  readonly Query: { readonly prototype: MongooseBuilder & { collection?: unknown } };
-  readonly Aggregate: {
-    readonly prototype: MongooseBuilder & { append?: unknown; model?: unknown };
-  };
+  readonly Query: { readonly prototype: object };
+  readonly Aggregate: { readonly prototype: object };
+  readonly Collection: { readonly prototype: object };
   plugin(fn: (schema: MongooseSchema) => void): unknown;
 }

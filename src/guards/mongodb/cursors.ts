@@ -49,10 +49,10 @@ export class OpenCursors {
 const keyOf = (address: string, id: string) => `${address}/${id}`;
 
 function namedIds(command: MongoDocument): string[] {
-  if ("getMore" in command) return [String(command["getMore"])];
+  if ("getMore" in command) return [textOf(command["getMore"])];
   const { killCursors, cursors } = command;
   if (killCursors === undefined) return [];
-  return Array.isArray(cursors) ? cursors.map(String) : [""];
+  return Array.isArray(cursors) ? cursors.map(textOf) : [""];
 }
 
 function cursorIdOf(answer: unknown): string | undefined {
@@ -62,5 +62,8 @@ function cursorIdOf(answer: unknown): string | undefined {
     typeof get === "function"
       ? ((answer as OnDemand).get("cursor", OBJECT) as OnDemand | null)?.get("id", LONG)
       : (answer as { cursor?: { id?: unknown } | null }).cursor?.id;
-  return id === undefined || id === null ? undefined : String(id);
+  return id === undefined || id === null ? undefined : textOf(id);
 }
+
+// A Long of the driver's, a bigint or a number, as it was told to read them.
+const textOf = (id: unknown): string => String(id as bigint);

@@ -14,7 +14,7 @@ import type { GuardMongoOptions } from "./options.js";
 import { bypassed } from "./refusals.js";
 import { Running } from "./running.js";
 import { clientKey, DEFAULT_SERVER, Servers } from "./servers.js";
-import { TicketOffice } from "./ticket-office.js";
+import { TicketOffice, type Moment } from "./ticket-office.js";
 import { placeNamed } from "./ticket.js";
 
 /** The guard of MongoDB, made by {@link guardMongo}. */
@@ -39,10 +39,10 @@ export interface MongoGuard<Driver extends MongoModule = MongoModule> extends Gu
    */
   tenantValue(): unknown;
   /**
-   * Keeps the scope of this moment, for what is built now and sent later. What it gives runs a function in that scope where
-   * none is current then, and throws `PW_SCOPE_SWITCH` where another is.
+   * Runs what was built at an earlier moment, of which `AsyncLocalStorage.snapshot()` was taken: in the scope of that moment
+   * where none is current now. Throws `PW_SCOPE_SWITCH` where another one is.
    */
-  keepScope(): <T>(fn: () => T) => T;
+  runAsBuilt<T>(moment: <R>(fn: () => R) => R, fn: () => T): T;
   /**
    * Proves that a client is wired over this guard: has it send a command that reads nothing, in no scope or any, and throws
    * `PW_GUARD_BYPASSED` where that did not pass.
@@ -160,8 +160,8 @@ class GuardOfMongo implements Guard {
     return this.#office.current()?.value;
   }
 
-  keepScope(): <T>(fn: () => T) => T {
-    return this.#office.keep();
+  runAsBuilt<T>(moment: Moment, fn: () => T): T {
+    return this.#office.runAsBuilt(moment, fn);
   }
 
   async assertWired(send: (command: MongoDocument) => PromiseLike<unknown>): Promise<void> {

@@ -11,8 +11,8 @@ import { DEFAULT_SERVER } from "./servers.js";
 import { CENTRAL, PROOF, systemTicket, tenantTicket, type Ticket } from "./ticket.js";
 import { WiringProofs } from "./wiring-proofs.js";
 
-/** Runs a function in the scope that was current at a moment before. */
-export type InScope = <T>(fn: () => T) => T;
+/** Runs a function as it would have run at a moment before, as `AsyncLocalStorage.snapshot()` gives it. */
+export type Moment = <T>(fn: () => T) => T;
 
 /**
  * Gives each operation the ticket of the scope that issued it, or refuses it. The driver hands a session through every
@@ -55,15 +55,18 @@ export class TicketOffice {
   current(): Ticket | undefined {
     // What is built while modules are imported is built in no scope; what is sent needs the instance.
     const scope = this.#host?.scope();
-    if (scope === undefined) return undefined;
+    return scope === undefined ? undefined : this.#ticketOf(scope);
+  }
+
+  #ticketOf(scope: Scope): Ticket {
     const known = this.#byScope.get(scope);
     if (known !== undefined) return known;
-    const ticket = this.#ticketOf(scope);
+    const ticket = this.#newTicket(scope);
     this.#byScope.set(scope, ticket);
     return ticket;
   }
 
-  #ticketOf(scope: Scope): Ticket {
+  #newTicket(scope: Scope): Ticket {
     if (scope.kind === "central") return CENTRAL;
     if (scope.kind === "system") return systemTicket(scope.server ?? DEFAULT_SERVER);
     return tenantTicket(scope.tenant, scope.placement, this.#valueOf);
@@ -121,18 +124,15 @@ export class TicketOffice {
   }
 
   /**
-   * Keeps the scope of this moment. What it gives runs a function in that scope where none is current then, and throws
-   * `PW_SCOPE_SWITCH` where another is.
+   * Runs what was built at a moment before. In the scope of that moment where none is current now; throws `PW_SCOPE_SWITCH`
+   * where another is. What was built in no scope runs in the current one.
    */
-  keep(): InScope {
-    const held = this.current();
-    const store = anchor.als.getStore();
-    return (fn) => {
-      if (held === undefined) return fn();
-      const current = this.current();
-      this.#assertMayUse(held, current, false);
-      return current === undefined ? anchor.als.run(store, fn) : fn();
-    };
+  runAsBuilt<T>(moment: Moment, fn: () => T): T {
+    const scope = moment(() => this.#host?.scope());
+    if (scope === undefined) return fn();
+    const current = this.current();
+    this.#assertMayUse(this.#ticketOf(scope), current, false);
+    return current === undefined ? anchor.als.run(scope, fn) : fn();
   }
 
   /** Lets a session's transaction be aborted wherever its scope was left: it only ends what that scope began. */

@@ -63,7 +63,7 @@ export function placeNamed(placement: Placement): string {
 const RESERVED = new Set(["admin", "local", "config"]);
 
 /** The database that a placement gives to one tenant alone; undefined for row. Throws `PW_PLACEMENT` for what MongoDB cannot place. */
-export function ownDatabase({ strategy, name, secret }: Placement): string | undefined {
+function ownDatabase({ strategy, name, secret }: Placement): string | undefined {
   const refuse = (what: string) =>
     new PartywallError(
       "PW_PLACEMENT",

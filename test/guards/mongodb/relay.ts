@@ -7,6 +7,8 @@ export interface Relay {
   readonly url: string;
   /** How often a command was sent through it. */
   sent(command: string): number;
+  /** The bytes of the last command of a name. */
+  last(command: string): Buffer | undefined;
   /** Breaks the connection that sends a command next, before the server hears it. */
   breakNext(command: string): void;
   close(): Promise<void>;
@@ -16,6 +18,7 @@ export interface Relay {
 export async function startRelay(serverUrl: string): Promise<Relay> {
   const { hostname, port } = new URL(serverUrl);
   const counts = new Map<string, number>();
+  const messages = new Map<string, Buffer>();
   const sockets = new Set<Socket>();
   let breaking: string | undefined;
   const server = createServer((from) => {
@@ -37,6 +40,7 @@ export async function startRelay(serverUrl: string): Promise<Relay> {
           from.destroy();
           return;
         }
+        messages.set(command, bytes);
         counts.set(command, (counts.get(command) ?? 0) + 1);
       }
       to.write(bytes);
@@ -48,6 +52,7 @@ export async function startRelay(serverUrl: string): Promise<Relay> {
   return {
     url: `mongodb://127.0.0.1:${own}/`,
     sent: (command) => counts.get(command) ?? 0,
+    last: (command) => messages.get(command),
     breakNext: (command) => void (breaking = command),
     close: async () => {
       for (const socket of sockets) socket.destroy();

@@ -46,8 +46,7 @@ for (const [name, driver] of DRIVERS) {
     });
 
     test("a driver whose inner parts are not as they were read is refused", () => {
-      class Connection {}
-      const internals = { connection: { Connection }, commands: {} };
+      const internals = { connection: { Connection: Map }, commands: {} };
       expect(() => guardMongo(driver, { app: NOWHERE, internals })).toThrow(
         expect.objectContaining({
           code: "PW_CONFIG",
@@ -91,7 +90,7 @@ describeMongo("the guard proves that it is in the way", (mongo) => {
 
       test("when it is ready, and of a client in the caller's hands", async () => {
         const { pw, guard, inA } = site;
-        await pw.ready();
+        await expect(pw.ready()).resolves.toBeUndefined();
         const ping = (command: object) => guard.client.db().command(command);
         await guard.assertWired(ping);
         await inA(() => guard.assertWired(ping));
