@@ -68,3 +68,12 @@ function commandIn(bytes: Buffer): string | undefined {
   if (bytes.length < 27 || bytes.readInt32LE(12) !== OP_MSG || bytes[20] !== 0) return undefined;
   return bytes.toString("utf8", 26, bytes.indexOf(0, 26));
 }
+
+/** How many sections an OP_MSG has whose documents travel beside the command's own. */
+export function sectionsOf(message: Buffer): number {
+  const end = message.readInt32LE(0);
+  let sections = 0;
+  // Each is a byte for its kind, and then its length.
+  for (let at = 20; at < end; at += 1 + message.readInt32LE(at + 1)) sections += 1;
+  return sections;
+}

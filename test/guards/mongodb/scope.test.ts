@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { describeMongo } from "../../support/mongo.js";
 import { DRIVERS } from "./drivers.js";
-import { startRelay, type Relay } from "./relay.js";
+import { sectionsOf, startRelay, type Relay } from "./relay.js";
 import { openSite, type Order, type Site } from "./site.js";
 
 describeMongo("an operation has the tenant of the scope that issued it", (mongo) => {
@@ -242,6 +242,26 @@ describeMongo("an operation has the tenant of the scope that issued it", (mongo)
         const { orders, inA, a } = site;
         await inA(() => orders.insertOne({ n: 1 }, { writeConcern: { w: 0 } }));
         await vi.waitFor(() => expect(relay.last("insert")?.includes(a)).toBe(true));
+      });
+
+      test("documents travel beside the command as the driver sends them", async () => {
+        const { orders, inA, inB, guard, a, b } = site;
+        const bulk = () => [
+          { insertOne: { document: { n: 1 } } },
+          { insertOne: { document: { n: 2, none: undefined } } },
+        ];
+        const bare = new driver.MongoClient(relay.url);
+        await bare.db("pw_bare").collection("orders").bulkWrite(bulk());
+        const sections = sectionsOf(relay.last("insert")!);
+        await bare.db("pw_bare").dropDatabase();
+        await bare.close();
+        await inA(() => orders.bulkWrite(bulk()));
+        expect(sectionsOf(relay.last("insert")!)).toBe(sections);
+        await inB(() =>
+          guard.client.db().collection("orders", { ignoreUndefined: true }).bulkWrite(bulk()),
+        );
+        expect(await stored().findOne({ n: 2, tenantId: a })).toHaveProperty("none", null);
+        expect(await stored().findOne({ n: 2, tenantId: b })).not.toHaveProperty("none");
       });
 
       test("files of GridFS are the tenant's own", async () => {
