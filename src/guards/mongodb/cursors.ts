@@ -66,4 +66,4 @@ function cursorIdOf(answer: unknown): string | undefined {
 }
 
 // A Long of the driver's, a bigint or a number, as it was told to read them.
-const textOf = (id: unknown): string => String(id as bigint);
+const textOf = (id: unknown): string => String(id);

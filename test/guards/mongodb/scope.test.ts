@@ -57,6 +57,17 @@ describeMongo("an operation has the tenant of the scope that issued it", (mongo)
         expect(await stored().countDocuments()).toBe(1);
       });
 
+      test("each client proves at its first use that the guard is in the way, once", async () => {
+        const { orders, inA, inSystem } = site;
+        const before = relay.sent("ping");
+        await inA(() => orders.countDocuments());
+        await inA(() => orders.countDocuments());
+        expect(relay.sent("ping")).toBe(before + 1);
+        await inSystem(() => orders.countDocuments());
+        await inSystem(() => orders.countDocuments());
+        expect(relay.sent("ping")).toBe(before + 2);
+      });
+
       test("what a tenant writes is its own, and what it reads", async () => {
         const { orders, inA, inB, a, b } = site;
         await inA(() => orders.insertMany([{ n: 1 }, { n: 2 }]));
