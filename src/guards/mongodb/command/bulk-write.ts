@@ -1,6 +1,6 @@
 import { access, refuseForeignDatabase } from "./collections.js";
 import type { CommandScope, Document } from "./command-scope.js";
-import { bulkOf, inFormOf, stamped } from "./documents.js";
+import { listOf, stamped } from "./documents.js";
 import { own, shallow } from "./plain.js";
 import { named, refused } from "./refusal.js";
 import { scopedStatement, type StatementForm } from "./statements.js";
@@ -20,14 +20,10 @@ const DELETE: StatementForm = {
 
 /** The parts of `bulkWrite`, the client's own, that change: each operation by the collection that it names in `nsInfo`. */
 export function bulkWriteParts(at: CommandScope, command: Document): Document {
-  const spaces = own(command, "nsInfo");
-  const names = bulkOf(spaces, "nsInfo").map((space) => collectionOf(at, space));
-  const given = own(command, "ops");
-  const ops = bulkOf(given, "ops").map((operation) => scopedOperation(at, names, operation));
-  const nsInfo = names.map(({ ns }) => ({ ns }));
+  const names = listOf(own(command, "nsInfo"), "nsInfo").map((space) => collectionOf(at, space));
   return {
-    ops: inFormOf(given, "ops", ops),
-    nsInfo: inFormOf(spaces, "nsInfo", nsInfo),
+    ops: listOf(own(command, "ops"), "ops").map((one) => scopedOperation(at, names, one)),
+    nsInfo: names.map(({ ns }) => ({ ns })),
     ...letPart(command),
   };
 }

@@ -24,31 +24,9 @@ export function stamped(at: CommandScope, document: unknown): Document {
   return copy;
 }
 
-/** Documents that the driver hands over in a list, or serialised already beside the list in a document sequence. */
-export function bulkOf(value: unknown, option: string): readonly unknown[] {
-  const list = isSequence(value) ? value.documents : serialisable(value);
+/** The list of documents or statements that an option of a bulk holds. */
+export function listOf(value: unknown, option: string): readonly unknown[] {
+  const list = serialisable(value);
   if (!Array.isArray(list)) throw refused(`${named(option)} is no list`, "Give a list.");
   return list;
-}
-
-/**
- * The documents in the form they came in. A sequence is made anew, since it holds what was serialised before they were scoped;
- * as a mere list they would have to fit into one document.
- */
-export function inFormOf(value: unknown, option: string, documents: readonly Document[]): unknown {
-  if (!isSequence(value)) return documents;
-  const { constructor: Sequence } = value as object as {
-    constructor: new (field: string, documents: readonly Document[]) => unknown;
-  };
-  return new Sequence(option, documents);
-}
-
-function isSequence(value: unknown): value is { documents: unknown; field: string } {
-  return (
-    typeof value === "object" &&
-    value !== null &&
-    !Array.isArray(value) &&
-    typeof (value as { toBin?: unknown }).toBin === "function" &&
-    typeof (value as { field?: unknown }).field === "string"
-  );
 }

@@ -1,6 +1,6 @@
 import { definitionAccess } from "./collections.js";
 import type { CommandScope, Document } from "./command-scope.js";
-import { bulkOf } from "./documents.js";
+import { listOf } from "./documents.js";
 import { checkFilter } from "./filter.js";
 import { isDocument, own, plain } from "./plain.js";
 import { named, refused } from "./refusal.js";
@@ -20,7 +20,7 @@ const BEHIND = new Set<unknown>([1, -1, "1", "-1", "text", "2dsphere"]);
  */
 export function createIndexesParts(at: CommandScope, command: Document): Document {
   const how = definitionAccess(at, command["createIndexes"], "write");
-  const indexes = bulkOf(own(command, "indexes"), "indexes").map((index) => {
+  const indexes = listOf(own(command, "indexes"), "indexes").map((index) => {
     const spec = plain(index);
     if (!isDocument(spec) || !isDocument(spec["key"]))
       throw refused("An index has no key", "Give { key, name }.");

@@ -1,6 +1,6 @@
 import { access } from "./collections.js";
 import { rulingFor, type CommandScope, type Document } from "./command-scope.js";
-import { bulkOf, inFormOf, stamped } from "./documents.js";
+import { listOf, stamped } from "./documents.js";
 import { checkedExpression } from "./expression.js";
 import { own, plain } from "./plain.js";
 import { checkedProjection } from "./projection.js";
@@ -20,16 +20,8 @@ const DELETE: StatementForm = {
 /** The parts of `insert` that change. */
 export function insertParts(at: CommandScope, command: Document): Document {
   const how = access(at, command["insert"], "write");
-  const given = own(command, "documents");
-  const documents = bulkOf(given, "documents");
-  if (how === "open") return { documents: given };
-  return {
-    documents: inFormOf(
-      given,
-      "documents",
-      documents.map((one) => stamped(at, one)),
-    ),
-  };
+  const documents = listOf(own(command, "documents"), "documents");
+  return { documents: how === "open" ? documents : documents.map((one) => stamped(at, one)) };
 }
 
 /** The parts of `update` that change. */
@@ -49,11 +41,10 @@ function bulkParts(
 ): Document {
   const collection = command[name] as string;
   const how = access(at, collection, "write");
-  const given = own(command, option);
-  const statements = bulkOf(given, option).map((one) =>
+  const statements = listOf(own(command, option), option).map((one) =>
     scopedStatement(at, collection, how, form, one),
   );
-  return { [option]: inFormOf(given, option, statements), ...letPart(command) };
+  return { [option]: statements, ...letPart(command) };
 }
 
 /** The parts of `findAndModify` that change. */
