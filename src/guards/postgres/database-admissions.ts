@@ -53,7 +53,7 @@ from pg_catalog.pg_stat_activity a where a.datname = $1 and a.usename = $2`;
 
 /**
  * Lets the application no longer connect to a tenant's own database, waits for the transactions under way there, and
- * ends its connections, those that outlast `graceMs` too.
+ * ends its connections, those that outlast `graceMs` too. Throws `PW_SEAL_REFUSED` naming how many it could not end.
  */
 export async function expelFromDatabase(
   client: SqlClient,
@@ -74,11 +74,27 @@ export async function expelFromDatabase(
   for (let wait = 2; ; wait *= 2) {
     const there = await connected();
     const isLate = Date.now() >= deadline;
-    // Who is between two transactions has nothing to lose, whichever process it is of.
+    const faults: unknown[] = [];
     for (const { pid, busy } of there) {
-      if (!busy || isLate) await client.query("select pg_catalog.pg_terminate_backend($1)", [pid]);
+      // Who is between two transactions has nothing to lose, whichever process it is of.
+      if (busy && !isLate) continue;
+      try {
+        await client.query("select pg_catalog.pg_terminate_backend($1)", [pid]);
+      } catch (error) {
+        // What may not be ended may still leave by itself until then, as a pool that has just been closed does.
+        faults.push(error);
+      }
     }
-    if (there.every(({ busy }) => !busy) || isLate) return;
+    if (isLate && faults.length > 0) throw stillConnected(faults);
+    if (isLate || (faults.length === 0 && there.every(({ busy }) => !busy))) return;
     await sleep(Math.min(wait, 100));
   }
+}
+
+function stillConnected(faults: readonly unknown[]): PartywallError {
+  return new PartywallError(
+    "PW_SEAL_REFUSED",
+    `The tenant's database can no longer be connected to, but ${faults.length} connections to it stay open: the system login may not end them. Grant it pg_signal_backend and EXECUTE on pg_terminate_backend.`,
+    { cause: new AggregateError(faults, "pg_terminate_backend failed") },
+  );
 }

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import pg from "pg";
 import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
 import { describeEngine } from "../../../support/engine.js";
@@ -87,6 +88,36 @@ describeEngine("postgres", "a database that is not its tenant's home", () => {
     expect(await town.as("gus", marks, [nameOf("fred")])).toEqual([
       { mark: `partywall: home of tenant ${town.id("fred")}` },
     ]);
+  });
+
+  test("is suspended once its connections have left, where the system login may not end them", async () => {
+    const { app, system } = town.roles;
+    const url = town.login(town.boroughs["default"]!.database, app);
+    const linger = async () => {
+      const client = new pg.Client({ connectionString: urlAs(url, { database: nameOf("gus") }) });
+      await client.connect();
+      return client;
+    };
+    await superuser().query(`revoke pg_signal_backend from ${system}`);
+    try {
+      const leaving = await linger();
+      const suspended = town.pw.tenants.suspend(town.id("gus"));
+      await sleep(100);
+      await leaving.end();
+      await suspended;
+      await town.pw.tenants.restore(town.id("gus"));
+      const staying = await linger();
+      await expect(town.pw.tenants.suspend(town.id("gus"))).rejects.toMatchObject({
+        code: "PW_GUARD_FAILED",
+        cause: { code: "PW_SEAL_REFUSED", cause: { errors: [{ code: "42501" }] } },
+      });
+      await staying.end();
+      await town.pw.tenants.suspend(town.id("gus"));
+    } finally {
+      await superuser().query(`grant pg_signal_backend to ${system}`);
+    }
+    await town.pw.tenants.restore(town.id("gus"));
+    expect(await town.as("gus", OWN)).toEqual(own("gus"));
   });
 
   // Last: it ends the eyes' connections, too.
