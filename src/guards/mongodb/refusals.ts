@@ -62,12 +62,17 @@ export const foreignCursor = (): PartywallError =>
   );
 
 /**
- * Makes an error fit to pass through the driver, which copies the own properties of what fails a bulk write onto an error of
- * its own whose `name` cannot be set. The copy has the code, and the error as its cause.
+ * Makes an error fit to pass through the driver. It copies the own properties of what fails a bulk write onto an error of
+ * its own whose `name` cannot be set; the copy has the code, and the error as its cause. And where a commit fails it asks
+ * for labels that its own errors have.
  */
 export function passable(error: PartywallError): PartywallError {
   const { code, message } = error;
-  Object.defineProperty(error, "name", { enumerable: false });
+  Object.defineProperties(error, {
+    name: { enumerable: false },
+    hasErrorLabel: { value: () => false },
+    addErrorLabel: { value: () => undefined },
+  });
   if (error.cause === undefined) {
     const value = new PartywallError(code, message);
     Object.defineProperty(error, "cause", { value, enumerable: true, configurable: true });
