@@ -17,6 +17,7 @@ export interface MongoListener {
 
 // What drivers say by themselves.
 const OWN = new Set(["hello", "ismaster", "isMaster", "ping", "endSessions", "saslStart"]);
+const WAITING = BSON.Long.fromNumber(7);
 const OP_REPLY = 1;
 const OP_QUERY = 2004;
 const OP_MSG = 2013;
@@ -90,13 +91,20 @@ function greeting(address: string): Document {
 function plainAnswer(name: string, command: Document): Document {
   const cursor = { id: BSON.Long.ZERO, ns: `${command["$db"]}.${command[name]}`, firstBatch: [] };
   switch (name) {
-    case "find":
     case "aggregate":
+      // Changes are waited for: such a cursor stays open.
+      if (JSON.stringify(command["pipeline"]).includes("$changeStream"))
+        return { ok: 1, cursor: { ...cursor, id: WAITING } };
+      return { ok: 1, cursor };
+    case "find":
     case "listCollections":
     case "listIndexes":
       return { ok: 1, cursor };
     case "getMore":
-      return { ok: 1, cursor: { id: BSON.Long.ZERO, ns: "t.c", nextBatch: [] } };
+      return {
+        ok: 1,
+        cursor: { id: BSON.Long.fromNumber(Number(command["getMore"])), ns: "t.c", nextBatch: [] },
+      };
     case "insert":
     case "update":
     case "delete":

@@ -14,6 +14,8 @@ import { LOCAL_STAGES } from "../../../../src/guards/mongodb/command/stages.js";
 import { UPDATE_OPERATORS } from "../../../../src/guards/mongodb/command/update.js";
 import { UPDATE_STAGES } from "../../../../src/guards/mongodb/command/update-pipeline.js";
 import { MONGO_ENGINES, type MongoEngine } from "../../../support/mongo-servers.js";
+import type { Call } from "../../../adapters/mongoose/calls/call.js";
+import { CALLS, REFUSED } from "../../../adapters/mongoose/calls/calls.js";
 import { OPERATIONS } from "./operations/operations.js";
 
 const list = (names: Iterable<string>) =>
@@ -33,6 +35,29 @@ function mark(on: readonly MongoEngine[], engine: MongoEngine): string {
 function commandRow({ names, how, tenant, central }: CatalogueEntry): string {
   const where = tenant === "database" ? "own database" : tenant ? "✓" : "–";
   return `| ${names.map((name) => `\`${name}\``).join(", ")} | ${how} | ${where} | ${central ? "✓" : "–"} |`;
+}
+
+const marks = (on: readonly MongoEngine[] = MONGO_ENGINES) =>
+  MONGO_ENGINES.map((engine) => mark(on, engine)).join(" | ");
+
+function howOf(command: string): string {
+  const entry = Object.values(CATALOGUE).find(({ names }) =>
+    (names as readonly string[]).includes(command),
+  );
+  return entry?.how ?? "as it is, in the session of its scope";
+}
+
+function callRow({ name, commands, on }: Call): string {
+  const seen = [...new Set(commands)];
+  const said = seen.map((command) => `\`${command}\``).join(", ");
+  const stage = STAGES.find(({ names }) => names.some((one) => name.includes(one)));
+  const how =
+    stage?.how ??
+    seen
+      .filter((one) => one !== "getMore")
+      .map(howOf)
+      .join("; ");
+  return `| ${name} | ${said} | ${how} | ${marks(on)} |`;
 }
 
 /** The page of the operations, made of the catalogue that the guard decides by and of what is tried on servers. */
@@ -71,6 +96,18 @@ In updates: ${list(UPDATE_OPERATORS)}.
 
 In expressions: ${list(EXPRESSION_OPERATORS)}.
 
+## Calls
+
+What Mongoose 9 and 8 and the driver within make of a call, and what is done to it. Each was made in a tenant's scope beside another
+tenant with documents alike, whose own were neither in the answer nor changed, by a connection without a guard. – the server cannot do it,
+which is asserted too. Every call is made against a listener as well, where the commands are looked at as they are on the wire; ○ there alone.
+
+| call | command seen | how it is scoped | ${MONGO_ENGINES.join(" | ")} |
+| --- | --- | --- | ${MONGO_ENGINES.map(() => ":-:").join(" | ")} |
+${CALLS.map(callRow).join("\n")}
+
+Refused, with nothing on the wire: ${REFUSED.map(({ name }) => name).join(", ")}.
+
 ## What stays open
 
 - \`_id\` is unique in a collection: storing one that another tenant has fails, and so tells that it is taken. Let the driver make them.
@@ -83,7 +120,7 @@ In expressions: ${list(EXPRESSION_OPERATORS)}.
   speed alone, since none of them is unique.
 - Two tenants whose names a collation takes for one are told apart by bytes, by a pattern beside the equality. Under \`$text\` it is an \`$expr\`.
 
-## Tried on servers
+## Commands tried on servers
 
 Each with two tenants in one database, and asserted through a connection without a guard. – the server cannot do it, which is asserted too.
 ○ there is the test, and it has not run there yet: it runs where \`PARTYWALL_TEST_MONGODB_URL\` names a \`mongod\`. Until then the tests assert
@@ -91,5 +128,5 @@ the command that is sent.
 
 | operation | ${MONGO_ENGINES.join(" | ")} |
 | --- | ${MONGO_ENGINES.map(() => ":-:").join(" | ")} |
-${OPERATIONS.map(({ name, on = MONGO_ENGINES }) => `| ${name} | ${MONGO_ENGINES.map((engine) => mark(on, engine)).join(" | ")} |`).join("\n")}
+${OPERATIONS.map(({ name, on }) => `| ${name} | ${marks(on)} |`).join("\n")}
 `;
