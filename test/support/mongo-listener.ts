@@ -43,7 +43,7 @@ export async function startMongoListener(): Promise<MongoListener> {
     socket.once("close", () => sockets.delete(socket));
     let rest: Buffer = Buffer.alloc(0);
     socket.on("data", (bytes) => {
-      rest = Buffer.concat([rest, bytes as Buffer]);
+      rest = Buffer.concat([rest, bytes]);
       while (rest.length >= 4 && rest.length >= rest.readInt32LE(0)) {
         const message = rest.subarray(0, rest.readInt32LE(0));
         rest = rest.subarray(message.length);
@@ -117,7 +117,12 @@ function plainAnswer(name: string, command: Document): Document {
       return {
         ok: 1,
         cursor: { ...cursor, ns: "admin.$cmd.bulkWrite" },
-        ...{ nErrors: 0, nInserted: 1, nMatched: 0, nModified: 0, nUpserted: 0, nDeleted: 0 },
+        nErrors: 0,
+        nInserted: 1,
+        nMatched: 0,
+        nModified: 0,
+        nUpserted: 0,
+        nDeleted: 0,
       };
     default:
       return { ok: 1 };

@@ -163,7 +163,7 @@ export const READS: readonly Call[] = [
             numCandidates: 9,
             limit: 3,
           },
-        } as never,
+        },
       ]).exec(),
   },
   {

@@ -6,12 +6,10 @@ export async function firstCommandOf(
   stream: { next(): Promise<unknown>; close(): Promise<unknown> },
 ): Promise<void> {
   const answered = once(client as EventEmitter, "commandSucceeded");
-  // It fails when it is refused, and when it is closed.
-  const failed = stream.next().then(
-    () => undefined,
-    (error: unknown) => error,
-  );
-  const fault = await Promise.race([answered.then(() => undefined), failed]);
-  await stream.close();
-  if (fault !== undefined) throw fault;
+  try {
+    // It is refused, or waits until it is closed.
+    await Promise.race([answered, stream.next()]);
+  } finally {
+    await stream.close();
+  }
 }
