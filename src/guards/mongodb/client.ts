@@ -11,6 +11,7 @@ import type {
 import type { Running } from "./running.js";
 import { clientKey, DEFAULT_SERVER } from "./servers.js";
 import type { TicketOffice } from "./ticket-office.js";
+import { isOwn } from "./ticket.js";
 
 export type GuardedClientClass = new (url: string, options?: MongoDocument) => MongoClient;
 
@@ -84,12 +85,16 @@ export function guardedClientClass(
         // The driver's own, to connect; what is then sent without a session is refused but for its greetings.
         if (session === undefined || session === null) return own(selector, options);
         const ticket = office.admit(session, options?.operationName);
-        if (ticket.kind === "proof") return own(selector, options);
+        if (isOwn(ticket)) return own(selector, options);
         const { tenantId, client } = ticket;
         if (tenantId !== undefined && session.explicit) running.hold(tenantId, session);
         const home = client === APP;
         const select = home ? own : await selecting(clients, client);
-        await clients.prove(home ? this : clients.client(client));
+        const through = home ? this : clients.client(client);
+        await clients.prove(through);
+        // In a tenant's own database a view joins nothing but the tenant's; a system scope may read all.
+        if (ticket.kind !== "system" && ticket.database === undefined)
+          await clients.knowViews(client, through);
         const server = await select(selector, options);
         clients.assertGuarded(client, server);
         return server;

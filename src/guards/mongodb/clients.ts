@@ -11,6 +11,7 @@ import type {
 import { bypassed } from "./refusals.js";
 import type { Servers } from "./servers.js";
 import { PROOF } from "./ticket.js";
+import { listViews } from "./views.js";
 
 /** The clients of a guard: one for each login of each server, opened when it is first needed. */
 export class Clients {
@@ -104,6 +105,13 @@ export class Clients {
     } finally {
       await session.endSession();
     }
+  }
+
+  /** Sees to it that the views of the databases which tenants share are known, of a client's server. */
+  async knowViews(key: string, client: MongoClient): Promise<void> {
+    const { office, views, databases } = this.#rules;
+    const shared = new Set([databases.homeOf(key), ...databases.further]);
+    await views.refresh(key, () => listViews(this.#internals, office, client, shared));
   }
 
   async close(): Promise<void> {

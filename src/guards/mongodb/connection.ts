@@ -9,12 +9,14 @@ import type { Running } from "./running.js";
 import { serverVersion } from "./server-version.js";
 import type { TicketOffice } from "./ticket-office.js";
 import { placeOf, type Ticket } from "./ticket.js";
+import type { Views } from "./views.js";
 
 /** What the guarded connections of one guard have in common. */
 export interface ConnectionRules {
   readonly office: TicketOffice;
   readonly cursors: OpenCursors;
   readonly running: Running;
+  readonly views: Views;
   readonly databases: DatabaseNames;
   readonly field: string;
   readonly isShared: (collection: string) => boolean;
@@ -35,13 +37,16 @@ const OWN = new Set([
 // What ends something that a tenant began; still sent when it is shut out.
 const ENDING = new Set(["killCursors", "abortTransaction"]);
 
+// What may make a view, or put one where a collection was.
+const MAKES_VIEWS = ["create", "collMod", "drop", "dropDatabase", "renameCollection"];
+
 /** The class of the connections of one client: each command is scoped by its ticket where the message is made, or refused. */
 export function guardedConnectionClass(
   internals: MongoInternals,
   client: string,
   rules: ConnectionRules,
 ): ConnectionClass {
-  const { office, cursors, running, databases } = rules;
+  const { office, cursors, running, views, databases } = rules;
 
   function ticketOf(command: MongoDocument, { session }: CommandOptions): Ticket | undefined {
     const [name = ""] = Object.keys(command);
@@ -93,6 +98,11 @@ export function guardedConnectionClass(
     #scoped(ticket: Ticket, named: string, command: MongoDocument, options: CommandOptions) {
       if (office.proofs.note(command)) return { database: named, command };
       if (ticket.kind === "proof") throw bypassed("A command was sent in place of a proof");
+      if (ticket.kind === "views") {
+        if ("listCollections" in command || "getMore" in command)
+          return { database: named, command };
+        throw bypassed("A command was sent in place of a question for views");
+      }
       assertMaySend(ticket, command, options);
       const database = databaseOf(ticket, named, databases);
       const plain = withoutSequences(internals, command);
@@ -103,6 +113,7 @@ export function guardedConnectionClass(
         tenant: ticket.value,
         strategy: ticket.database === undefined ? "row" : "database",
         isShared: rules.isShared,
+        isView: (name) => views.isRefused(client, database, name),
         isHome: (name) => isHome(ticket, name, databases),
         ...serverVersion(this.hello),
       });
@@ -120,9 +131,13 @@ export function guardedConnectionClass(
       const ticket = session && office.ticketOf(session);
       const send = () => super.command(namespace, command, options, responseType);
       if (ticket === undefined) return send();
-      const answer = await running.during(ticket.tenantId, this, send);
-      cursors.answered(ticket, this.address, command, answer);
-      return answer;
+      try {
+        const answer = await running.during(ticket.tenantId, this, send);
+        cursors.answered(ticket, this.address, command, answer);
+        return answer;
+      } finally {
+        if (ticket.kind === "system" && MAKES_VIEWS.some((name) => name in command)) views.forget();
+      }
     }
 
     override exhaustCommand(): void {

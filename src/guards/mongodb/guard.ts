@@ -16,6 +16,7 @@ import { Running } from "./running.js";
 import { clientKey, DEFAULT_SERVER, Servers } from "./servers.js";
 import { TicketOffice, type Moment } from "./ticket-office.js";
 import { placeNamed } from "./ticket.js";
+import { Views } from "./views.js";
 
 /** The guard of MongoDB, made by {@link guardMongo}. */
 export interface MongoGuard<Driver extends MongoModule = MongoModule> extends Guard {
@@ -116,6 +117,7 @@ class GuardOfMongo implements Guard {
       office: this.#office,
       cursors: this.#cursors,
       running: this.#running,
+      views: new Views(options.views ?? []),
       field: this.tenantField,
       isShared: (collection) => shared.has(collection),
       databases: {

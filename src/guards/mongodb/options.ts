@@ -22,6 +22,11 @@ export interface GuardMongoOptions extends MongoServer {
   readonly tenantValue?: (tenant: Tenant) => unknown;
   /** Collections that are no tenant's: readable in every scope, written in system scopes only. Default none. */
   readonly shared?: readonly string[];
+  /**
+   * Views that may be read outside system scopes, by name: those whose pipelines join no documents of several tenants. The
+   * tenant is matched on what they give. Default none: in a database that tenants share, views are refused.
+   */
+  readonly views?: readonly string[];
   /** Databases, beside the one that `app` names, whose collections tenants share by row. Default none: others are refused. */
   readonly databases?: readonly string[];
   /** Options of every `MongoClient` that the guard makes, as the driver takes them. */

@@ -8,7 +8,7 @@ import { PartywallError } from "../../errors.js";
 import type { MongoSession } from "./driver.js";
 import { noScope, passable, scopeSwitch, systemEnded } from "./refusals.js";
 import { DEFAULT_SERVER } from "./servers.js";
-import { CENTRAL, PROOF, systemTicket, tenantTicket, type Ticket } from "./ticket.js";
+import { CENTRAL, isOwn, PROOF, systemTicket, tenantTicket, type Ticket } from "./ticket.js";
 import { WiringProofs } from "./wiring-proofs.js";
 
 /** Runs a function as it would have run at a moment before, as `AsyncLocalStorage.snapshot()` gives it. */
@@ -99,7 +99,7 @@ export class TicketOffice {
   /** The ticket of an operation issued now on a session. Throws where none may be; nothing is sent then. */
   admit(session: MongoSession, operation: string | undefined): Ticket {
     const held = this.#bySession.get(session);
-    if (held?.kind === "proof") return held;
+    if (held !== undefined && isOwn(held)) return held;
     const current = this.current();
     const ticket = held ?? current;
     if (ticket === undefined) {

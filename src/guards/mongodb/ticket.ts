@@ -7,7 +7,7 @@ import { clientKey, DEFAULT_SERVER } from "./servers.js";
 export interface Ticket {
   /** Whose it is: `tenant:<id>`, `central`, `system:<server>`, or one of the guard's own. */
   readonly holder: string;
-  readonly kind: CommandScope["kind"] | "proof";
+  readonly kind: CommandScope["kind"] | "proof" | "views";
   /** Names the client over whose connections it is sent. */
   readonly client: string;
   readonly tenantId?: string;
@@ -19,6 +19,12 @@ export interface Ticket {
 
 /** The ticket of the guard's own proofs; over every client. */
 export const PROOF: Ticket = { holder: "proof", kind: "proof", client: "" };
+
+/** The ticket with which the guard reads of what collections are views; over every client. */
+export const VIEWS: Ticket = { holder: "views", kind: "views", client: "" };
+
+/** Whether a ticket is one of the guard's own, which is sent whatever scope is current. */
+export const isOwn = ({ kind }: Ticket): boolean => kind === "proof" || kind === "views";
 
 export const CENTRAL: Ticket = {
   holder: "central",

@@ -112,8 +112,8 @@ Refused, with nothing on the wire: ${REFUSED.map(({ name }) => name).join(", ")}
 
 - \`_id\` is unique in a collection: storing one that another tenant has fails, and so tells that it is taken. Let the driver make them.
 - A unique index that does not begin with the tenant tells the same of its field. In central scope the guard creates none.
-- A view is read like a collection, and the tenant is asked of what it gives. What it joins or sums up across tenants is in that: make no such
-  view. The guard creates none outside system scope.
+- A view is refused in the databases that tenants share, unless the application vouches for it; then the tenant is asked of what it gives, and
+  what it joins or sums up across tenants is in that. One that is made beside the guard is known to it a minute later.
 - Scores of \`$search\` and \`$vectorSearch\`, and what \`explain\` counts, are computed over the documents of all.
 - A document whose tenant is a list belongs to each in it. The guard stores none.
 - Indexes that expire, and those that are hashed, \`2d\`, wildcard or sparse over several fields, do not begin with the tenant: it is a matter of
