@@ -185,9 +185,8 @@ class GuardOfMongo implements Guard {
       throw bypassed("The guarded client is none of the driver's");
     }
     await this.#clients.prove(this.client);
-    const { servers = {} } = this.#options;
-    for (const name of Object.keys(servers)) {
-      const key = clientKey(name, "app");
+    for (const key of this.#servers.keys()) {
+      if (key === APP) continue;
       await this.#clients.topology(key);
       await this.#clients.prove(this.#clients.client(key));
     }

@@ -7,6 +7,8 @@ export const DEFAULT_SERVER = "default";
 /** Which of a server's two logins. */
 export type Login = "app" | "system";
 
+const LOGINS: readonly Login[] = ["app", "system"];
+
 /** Names the client of a server's login. */
 export const clientKey = (server: string, login: Login): string => `${login}@${server}`;
 
@@ -24,9 +26,11 @@ export class Servers {
     this.#servers = new Map([[DEFAULT_SERVER, first], ...Object.entries(further)]);
   }
 
-  /** Their names, the default one first. */
-  names(): string[] {
-    return [...this.#servers.keys()];
+  /** The clients of every login that was given. */
+  keys(): string[] {
+    return [...this.#servers].flatMap(([name, server]) =>
+      LOGINS.filter((login) => server[login]).map((login) => clientKey(name, login)),
+    );
   }
 
   /** Throws `PW_PLACEMENT` where the guard has no server of that name. */

@@ -1,5 +1,5 @@
 import { createPartywall } from "partywall";
-import { guardMongo } from "partywall/guards/mongodb";
+import { guardMongo, type GuardMongoOptions } from "partywall/guards/mongodb";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { describeMongo } from "../../support/mongo.js";
 import { DRIVERS } from "./drivers.js";
@@ -94,6 +94,26 @@ describeMongo("the guard proves that it is in the way", (mongo) => {
         const ping = (command: object) => guard.client.db().command(command);
         await guard.assertWired(ping);
         await inA(() => guard.assertWired(ping));
+      });
+
+      test("of every login of every server, when it is ready", async () => {
+        const url = mongo.url + mongo.database().databaseName;
+        const unreachable = `${NOWHERE}?serverSelectionTimeoutMS=200`;
+        const ready = async (options: Partial<GuardMongoOptions>) => {
+          const other = await openSite(driver, url, options);
+          try {
+            await other.pw.ready();
+          } finally {
+            await other.pw.close();
+          }
+        };
+        await ready({ servers: { far: { app: url, system: url } } });
+        for (const options of [
+          { system: unreachable },
+          { servers: { far: { app: unreachable } } },
+          { servers: { far: { app: url, system: unreachable } } },
+        ])
+          await expect(ready(options)).rejects.toThrow("connect");
       });
 
       test("an unguarded client is told", async () => {
