@@ -199,6 +199,20 @@ describeMongo("Mongoose over the guard", (mongo) => {
         expect(first).not.toHaveProperty("lines.0.tenantId");
       });
 
+      test("indexes made in central scope begin with the tenant, also when they are made again", async () => {
+        const { Customer, inA, inB, pw, stored } = site;
+        Customer.schema.index({ name: 1 }, { unique: true });
+        for (const _ of [1, 2]) await pw.central(() => Customer.createIndexes());
+        const customers = mongo.client.db(stored.dbName).collection("customers");
+        const keys = (await customers.listIndexes().toArray()).map(({ key }) => key as object);
+        expect(keys).toEqual([{ _id: 1 }, { tenantId: 1, name: 1 }]);
+        await inA(() => Customer.create({ name: "Ann" }));
+        await inB(() => Customer.create({ name: "Ann" }));
+        await expect(inA(() => Customer.create({ name: "Ann" }))).rejects.toMatchObject({
+          code: 11000,
+        });
+      });
+
       test("150 operations buffered before there is a connection", async () => {
         await site.pw.close();
         site = await open();
