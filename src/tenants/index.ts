@@ -20,22 +20,19 @@ export { tenantMover, type TenantMover } from "./postgres/move/mover.js";
 export type {
   HoldingGuard,
   HomeBuilder,
-  MovableTenants,
   MoveOptions,
   MoveReport,
   MoverOptions,
 } from "./postgres/move/options.js";
-export type { MoveEntry, MoveStep } from "./postgres/move/journal.js";
-export { homeName } from "./postgres/home-name.js";
+export type { MovableTenants } from "./move/tenants.js";
+export type { MoveEntry, MoveStep } from "./move/entry.js";
+export { homeName } from "./home-name.js";
 export { provisioner } from "./postgres/provisioner.js";
 export type { Provisioner, ProvisionerOptions } from "./postgres/provisioner.js";
 export type { AdminClient, AdminPg } from "./postgres/admin.js";
 export type { SchemaTemplate } from "./postgres/clone-schema.js";
-export type {
-  DeprovisionOptions,
-  DeprovisionReport,
-  RegisteredTenant,
-} from "./postgres/deprovision.js";
-export type { MigrateAllOptions, MigrateProgress } from "./postgres/migrate-all.js";
+export type { DeprovisionOptions, DeprovisionReport, RegisteredTenant } from "./deprovision.js";
+export type { MigrateAllOptions, MigrateProgress } from "./migrate-all.js";
 export type { Vacancies, VacanciesOptions, VacanciesStatus } from "./postgres/vacancies.js";
-export type { DatabaseTemplate, HomePlace, ProvisionedTenant } from "./postgres/works.js";
+export type { DatabaseTemplate, HomePlace } from "./postgres/works.js";
+export type { ProvisionedTenant } from "./home.js";

@@ -1,6 +1,6 @@
 import type { TenantRecord } from "../../registry/record.js";
 import type { EachError } from "../../scope/each.js";
-import type { MigrateAllOptions } from "../../tenants/postgres/migrate-all.js";
+import type { MigrateAllOptions } from "../../tenants/migrate-all.js";
 import type { Provisioner } from "../../tenants/postgres/provisioner.js";
 import { causeLine, codeOf } from "../error-report.js";
 

@@ -2,7 +2,7 @@ import { PartywallError } from "../../errors.js";
 import type { Partywall } from "../../partywall.js";
 import type { TenantRecord } from "../../registry/record.js";
 import type { Placement, TenantStatus } from "../../scope/tenant.js";
-import { homeName } from "../../tenants/postgres/home-name.js";
+import { homeName } from "../../tenants/home-name.js";
 import { codeOf } from "../error-report.js";
 import { UsageError } from "../usage-error.js";
 

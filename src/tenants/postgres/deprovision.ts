@@ -1,6 +1,12 @@
 import { PartywallError } from "../../errors.js";
 import { quoteIdentifier } from "../../guards/postgres/ddl/identifier.js";
-import type { TenantStatus } from "../../scope/tenant.js";
+import {
+  assertMayDeprovision,
+  type DeprovisionOptions,
+  type DeprovisionReport,
+  type RegisteredTenant,
+} from "../deprovision.js";
+import { homeOf, untouched, type ProvisionedTenant } from "../home.js";
 import type { AdminClient } from "./admin.js";
 import {
   assertDatabaseOf,
@@ -11,28 +17,7 @@ import {
 import { dropSchema } from "./drop-schema.js";
 import { dropLogin, hasLogin, ownLogin } from "./own-login.js";
 import { assertSchemaOf, readSchemaMark, schemaLock } from "./schema-home.js";
-import { homeOf, untouched, type ProvisionedTenant, type Works } from "./works.js";
-
-/** A tenant as the registry has it; what `pw.tenants.get()` and `list()` give. */
-export interface RegisteredTenant extends ProvisionedTenant {
-  readonly status: TenantStatus;
-}
-
-/** How a home is taken down. */
-export interface DeprovisionOptions {
-  /** The tenant's slug, so that no other is meant. */
-  readonly confirm: string;
-  /** Looks at everything, and drops nothing; default false. */
-  readonly dryRun?: boolean;
-}
-
-/** What was dropped, or would be. */
-export interface DeprovisionReport {
-  /** For example `schema "t_acme"`; nothing for a tenant that lives in rows, or whose home was gone already. */
-  readonly dropped: readonly string[];
-  /** Roles that own or may use something elsewhere, and were only kept from logging in. */
-  readonly kept: readonly string[];
-}
+import type { Works } from "./works.js";
 
 /** Takes down a tenant's home; see `Provisioner.deprovision`. */
 export async function deprovision(
@@ -40,14 +25,7 @@ export async function deprovision(
   tenant: RegisteredTenant,
   options: DeprovisionOptions,
 ): Promise<DeprovisionReport> {
-  if (options.confirm !== tenant.slug) {
-    throw refused(
-      "`confirm` is not the tenant's slug. Pass the slug, so that no other tenant is meant.",
-    );
-  }
-  if (tenant.status !== "suspended" && tenant.status !== "deleted") {
-    throw refused(`it is ${tenant.status}. Suspend or delete it first.`);
-  }
+  assertMayDeprovision(tenant, options);
   return takeDown(works, tenant, options.dryRun === true);
 }
 
@@ -146,8 +124,4 @@ function stillAdmitted(home: string): PartywallError {
     home,
     "still lets the tenant in. Suspend or delete the tenant first, with pw.tenants.",
   );
-}
-
-function refused(why: string): PartywallError {
-  return new PartywallError("PW_PLACEMENT", `The tenant's home was not taken down: ${why}`);
 }

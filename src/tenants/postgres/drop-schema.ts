@@ -1,7 +1,7 @@
 import type { SqlClient } from "../../guards/postgres/ddl/catalog.js";
 import { quoteIdentifier } from "../../guards/postgres/ddl/identifier.js";
 import { transaction } from "./admin.js";
-import { untouched } from "./works.js";
+import { untouched } from "../home.js";
 
 // What is not in the schema, as one number; a cascade that leaves the schema changes it. A dropped column counts.
 const OUTSIDE = `select concat_ws(' ',

@@ -1,6 +1,7 @@
 import { quoteIdentifier } from "../../guards/postgres/ddl/identifier.js";
 import type { Placement } from "../../scope/tenant.js";
-import type { HomePlace, ProvisionedTenant, Works } from "./works.js";
+import type { ProvisionedTenant } from "../home.js";
+import type { HomePlace, Works } from "./works.js";
 
 /** The place of a home, for the application's migrator and seed. */
 export function homePlace(

@@ -1,7 +1,7 @@
 import { quoteIdentifier, quoteLiteral } from "../../guards/postgres/ddl/identifier.js";
 import { lockKey, transaction, vacantLock, type AdminClient } from "./admin.js";
 import { markText, type Mark } from "./marks.js";
-import { homeOf, untouched, type ProvisionedTenant } from "./works.js";
+import { homeOf, untouched, type ProvisionedTenant } from "../home.js";
 
 /** What a home is marked as while it is made. */
 export interface HomeMarks {

@@ -5,7 +5,8 @@ import { quoteIdentifier, quoteLiteral } from "../../guards/postgres/ddl/identif
 import { scramVerifier } from "../../guards/postgres/ddl/scram.js";
 import { transaction } from "./admin.js";
 import { loginMark } from "./marks.js";
-import { homeOf, untouched, type ProvisionedTenant, type Works } from "./works.js";
+import { homeOf, untouched, type ProvisionedTenant } from "../home.js";
+import type { Works } from "./works.js";
 
 const LONGEST = 63;
 const ROLE = `select r.oid, pg_catalog.shobj_description(r.oid, 'pg_authid') as mark

@@ -2,6 +2,9 @@ import type { PgLogin } from "../../guards/postgres/servers.js";
 import type { TenantLogin } from "../../guards/postgres/router.js";
 import type { WallRoles } from "../../guards/postgres/ddl/roles.js";
 import { PartywallError } from "../../errors.js";
+import type { DeprovisionOptions, DeprovisionReport, RegisteredTenant } from "../deprovision.js";
+import { homeOf, type ProvisionedTenant } from "../home.js";
+import { migrateAll, type MigrateAllOptions } from "../migrate-all.js";
 import { Admins, type AdminPg } from "./admin.js";
 import type { SchemaTemplate } from "./clone-schema.js";
 import {
@@ -11,15 +14,8 @@ import {
   readDatabaseMark,
   wallDatabase,
 } from "./database-home.js";
-import {
-  deprovision,
-  takeDown,
-  type DeprovisionOptions,
-  type DeprovisionReport,
-  type RegisteredTenant,
-} from "./deprovision.js";
+import { deprovision, takeDown } from "./deprovision.js";
 import { homePlace } from "./home-place.js";
-import { migrateAll, type MigrateAllOptions } from "./migrate-all.js";
 import {
   assertSchemaOf,
   provisionSchema,
@@ -28,13 +24,7 @@ import {
   wallSchema,
 } from "./schema-home.js";
 import { VacantHomes, type Vacancies, type VacanciesOptions } from "./vacancies.js";
-import {
-  homeOf,
-  type DatabaseTemplate,
-  type HomePlace,
-  type ProvisionedTenant,
-  type Works,
-} from "./works.js";
+import type { DatabaseTemplate, HomePlace, Works } from "./works.js";
 
 /** Options of {@link provisioner}. */
 export interface ProvisionerOptions {

@@ -10,7 +10,8 @@ import { markText, readMark, type Mark } from "./marks.js";
 import { marksFor, moveIn, type HomeMarks } from "./move-in.js";
 import { createLogin, dropLogin, ownLogin } from "./own-login.js";
 import { stampRows } from "./stamp-rows.js";
-import { homeOf, untouched, type ProvisionedTenant, type Works } from "./works.js";
+import { homeOf, untouched, type ProvisionedTenant } from "../home.js";
+import type { Works } from "./works.js";
 
 const SCHEMA = `select pg_catalog.obj_description(oid, 'pg_namespace') as mark
 from pg_catalog.pg_namespace where nspname = $1`;

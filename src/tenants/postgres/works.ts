@@ -1,16 +1,9 @@
-import { PartywallError } from "../../errors.js";
 import type { WallRoles } from "../../guards/postgres/ddl/roles.js";
 import type { TenantLogin } from "../../guards/postgres/router.js";
 import type { Placement } from "../../scope/tenant.js";
+import type { ProvisionedTenant } from "../home.js";
 import type { Admins } from "./admin.js";
 import type { SchemaTemplate } from "./clone-schema.js";
-
-/** A tenant to provision; `pw.tenants.create()` calls with exactly this. */
-export interface ProvisionedTenant {
-  readonly id: string;
-  readonly slug: string;
-  readonly placement: Placement;
-}
 
 /** A database that new ones are copies of. */
 export interface DatabaseTemplate {
@@ -46,18 +39,4 @@ export interface Works {
   readonly migrate: ((place: HomePlace) => unknown) | undefined;
   readonly seed: ((place: HomePlace) => unknown) | undefined;
   readonly storeSecret: ((reference: string, login: TenantLogin) => unknown) | undefined;
-}
-
-/** `PW_PLACEMENT`: a home is not to be touched. */
-export function untouched(home: string, what: string): PartywallError {
-  return new PartywallError("PW_PLACEMENT", `The ${home} ${what} It was left untouched.`);
-}
-
-/** The home's name. Throws `PW_PLACEMENT` where the placement has none. */
-export function homeOf({ placement }: ProvisionedTenant): string {
-  if (placement.name !== undefined) return placement.name;
-  throw new PartywallError(
-    "PW_PLACEMENT",
-    "The placement names no schema or database. Name one: homeName() makes a safe one.",
-  );
 }

@@ -1,5 +1,7 @@
 import { isDeepStrictEqual } from "node:util";
 import type { GuardedTenant } from "../../../scope/guard.js";
+import type { MoveEntry } from "../../move/entry.js";
+import type { MovableTenant } from "../../move/tenants.js";
 import type { WatchOptions } from "../../progress.js";
 import { refused } from "../../refusal.js";
 import { copyTenant } from "../copy.js";
@@ -11,14 +13,14 @@ import { readTables, titleOf, type PremisesTable } from "../tables.js";
 import { inTransaction } from "../transaction.js";
 import { assertKeyed, beginCapture, endCapture, isCapturing } from "./capture.js";
 import { carryChanges, clearTables, mayReplicate, type MovedTable } from "./changes.js";
-import type { MoveEntry, MoveJournal } from "./journal.js";
-import type { MovableTenants, MoveOptions, MoveReport, MoverOptions } from "./options.js";
+import type { MoveJournal } from "./journal.js";
+import type { MoveOptions, MoveReport, MoverOptions } from "./options.js";
 
 const FEW_CHANGES = 200;
 const MOST_ROUNDS = 1000;
 
 interface MoveParts extends MoverOptions, MoveOptions {
-  readonly tenant: Awaited<ReturnType<MovableTenants["get"]>>;
+  readonly tenant: MovableTenant;
   readonly entry: MoveEntry;
   readonly journal: MoveJournal;
   readonly from: Premises;

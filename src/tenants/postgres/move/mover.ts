@@ -1,14 +1,19 @@
-import { isDeepStrictEqual } from "node:util";
-import { DEFAULT_SERVER } from "../../../guards/postgres/place.js";
 import type { Placement } from "../../../scope/tenant.js";
-import { refused } from "../../refusal.js";
+import type { MoveEntry } from "../../move/entry.js";
+import {
+  alreadyMoving,
+  confirmable,
+  continued,
+  revocable,
+  type MovableTenant,
+} from "../../move/tenants.js";
 import { Admins, type AdminClient, type AdminPg } from "../admin.js";
 import type { Premises } from "../premises.js";
 import { endCapture, isCapturing } from "./capture.js";
 import { clearTables } from "./changes.js";
-import { MoveJournal, type MoveEntry } from "./journal.js";
+import { MoveJournal } from "./journal.js";
 import { Move, tablesOf } from "./move.js";
-import type { MovableTenants, MoveOptions, MoveReport, MoverOptions } from "./options.js";
+import type { MoveOptions, MoveReport, MoverOptions } from "./options.js";
 
 /** Moves tenants between placements while they are in use. */
 export interface TenantMover {
@@ -61,8 +66,6 @@ export function tenantMover(pg: AdminPg, options: MoverOptions): TenantMover {
   return new Mover(pg, options);
 }
 
-type Subject = Awaited<ReturnType<MovableTenants["get"]>>;
-
 class Mover implements TenantMover {
   readonly #options: MoverOptions;
   readonly #admins: Admins;
@@ -87,17 +90,7 @@ class Mover implements TenantMover {
 
   async confirm(key: Parameters<TenantMover["move"]>[0]): Promise<void> {
     await this.#claimed(key, async (tenant, journal) => {
-      const entry = await journal.open(tenant.id);
-      if (entry?.step !== "kept") {
-        throw refused(
-          `The tenant ${tenant.slug} has no old copy to remove: it was not moved, or its move has not ended. Move it first.`,
-        );
-      }
-      if (!isDeepStrictEqual(tenant.placement, entry.to)) {
-        throw refused(
-          `The registry says that ${tenant.slug} does not live where its move took it, so nothing was removed. Look at both places, and mend the record.`,
-        );
-      }
+      const entry = confirmable(tenant, await journal.open(tenant.id));
       if (entry.from.strategy === "row") {
         await this.#at(tenant, entry.from, async (old) => clearTables(old, await tablesOf(old)));
       } else {
@@ -109,15 +102,7 @@ class Mover implements TenantMover {
 
   async giveUp(key: Parameters<TenantMover["move"]>[0]): Promise<void> {
     await this.#claimed(key, async (tenant, journal) => {
-      const entry = await journal.open(tenant.id);
-      if (entry === undefined) {
-        throw refused(`The tenant ${tenant.slug} is not being moved. There is nothing to give up.`);
-      }
-      if (entry.step === "kept" || isDeepStrictEqual(tenant.placement, entry.to)) {
-        throw refused(
-          `The tenant ${tenant.slug} lives at its new place already. Move it back, or end the move with the same call that began it and confirm it.`,
-        );
-      }
+      const entry = revocable(tenant, await journal.open(tenant.id));
       await this.#options.guard.release({ id: tenant.id, placement: entry.from });
       await this.#at(tenant, entry.from, async (from) => {
         const sources = await tablesOf(from);
@@ -142,44 +127,28 @@ class Mover implements TenantMover {
     });
   }
 
-  async #entry(tenant: Subject, to: Placement, journal: MoveJournal): Promise<MoveEntry> {
-    const open = await journal.open(tenant.id);
-    if (open !== undefined && isDeepStrictEqual(open.to, to)) return open;
-    if (open !== undefined) {
-      throw refused(
-        open.step === "kept"
-          ? `The old copy of ${tenant.slug} is still kept from its last move. Confirm that move first.`
-          : `The tenant ${tenant.slug} is being moved to another place already. End that move, or give it up.`,
-      );
-    }
-    if (tenant.status !== "active") {
-      throw refused(
-        `The tenant ${tenant.slug} is ${tenant.status}. Only an active tenant is moved.`,
-      );
-    }
-    // Also under another login, or with its server named otherwise: a copy onto itself begins by emptying it.
-    if (isDeepStrictEqual(siteOf(tenant.placement), siteOf(to))) {
-      throw refused(`The tenant ${tenant.slug} lives there already.`);
-    }
+  async #entry(tenant: MovableTenant, to: Placement, journal: MoveJournal): Promise<MoveEntry> {
+    const open = continued(tenant, to, await journal.open(tenant.id));
+    if (open !== undefined) return open;
     return journal.begin(tenant.id, tenant.placement, to);
   }
 
   #claimed<T>(
     key: Parameters<TenantMover["move"]>[0],
-    work: (tenant: Subject, journal: MoveJournal) => Promise<T>,
+    work: (tenant: MovableTenant, journal: MoveJournal) => Promise<T>,
   ): Promise<T> {
     return this.#admins.with(undefined, undefined, async (client) => {
       const tenant = await this.#options.tenants.get(key);
       const journal = new MoveJournal(client);
       if (!(await journal.claim(tenant.id))) {
-        throw refused(`Another process is moving ${tenant.slug}. Wait until it has ended.`);
+        throw alreadyMoving(tenant.slug);
       }
       return work(tenant, journal);
     });
   }
 
   async #between<T>(
-    tenant: Subject,
+    tenant: MovableTenant,
     { from, to }: MoveEntry,
     work: (from: Premises, to: Premises) => Promise<T>,
   ): Promise<T> {
@@ -192,7 +161,7 @@ class Mover implements TenantMover {
   }
 
   #at<T>(
-    tenant: Subject,
+    tenant: MovableTenant,
     placement: Placement,
     work: (premises: Premises) => Promise<T>,
   ): Promise<T> {
@@ -211,9 +180,3 @@ class Mover implements TenantMover {
     );
   }
 }
-
-const siteOf = ({ strategy, server = DEFAULT_SERVER, name }: Placement) => ({
-  strategy,
-  server,
-  name,
-});

@@ -3,20 +3,10 @@ import type { PgLogin } from "../../../guards/postgres/servers.js";
 import type { Guard, GuardedTenant } from "../../../scope/guard.js";
 import type { Placement } from "../../../scope/tenant.js";
 import type { TableSum } from "../../checksum.js";
+import type { ProvisionedTenant } from "../../home.js";
+import type { MovableTenants } from "../../move/tenants.js";
 import type { WatchOptions } from "../../progress.js";
 import type { Provisioner } from "../provisioner.js";
-import type { ProvisionedTenant } from "../works.js";
-
-/** Tenants as a mover needs them; `pw.tenants` fits. */
-export interface MovableTenants {
-  get(key: string | { readonly slug: string }): Promise<{
-    readonly id: string;
-    readonly slug: string;
-    readonly status: string;
-    readonly placement: Placement;
-  }>;
-  relocate(id: string, from: Placement, to: Placement): Promise<unknown>;
-}
 
 /** The guard as a mover needs it; `pw.postgres` fits. */
 export interface HoldingGuard extends Pick<Guard, "admit" | "expel"> {

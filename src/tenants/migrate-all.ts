@@ -1,6 +1,6 @@
-import { PartywallError } from "../../errors.js";
-import { EachError, type EachFailure } from "../../scope/each.js";
-import type { ProvisionedTenant } from "./works.js";
+import { PartywallError } from "../errors.js";
+import { EachError, type EachFailure } from "../scope/each.js";
+import type { ProvisionedTenant } from "./home.js";
 
 /** How the homes of many tenants are migrated. */
 export interface MigrateAllOptions {
