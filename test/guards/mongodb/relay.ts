@@ -11,6 +11,10 @@ export interface Relay {
   last(command: string): Buffer | undefined;
   /** Breaks the connection that sends a command next, before the server hears it. */
   breakNext(command: string): void;
+  /** How many connections are open through it. */
+  open(): number;
+  /** The most that were open at once. */
+  most(): number;
   close(): Promise<void>;
 }
 
@@ -21,10 +25,12 @@ export async function startRelay(serverUrl: string): Promise<Relay> {
   const messages = new Map<string, Buffer>();
   const sockets = new Set<Socket>();
   let breaking: string | undefined;
+  let most = 0;
   const server = createServer((from) => {
     const to = connect(Number(port), hostname);
     for (const socket of [from, to]) {
       sockets.add(socket);
+      most = Math.max(most, sockets.size / 2);
       socket.on("error", () => undefined);
       socket.once("close", () => {
         sockets.delete(socket);
@@ -54,6 +60,8 @@ export async function startRelay(serverUrl: string): Promise<Relay> {
     sent: (command) => counts.get(command) ?? 0,
     last: (command) => messages.get(command),
     breakNext: (command) => void (breaking = command),
+    open: () => sockets.size / 2,
+    most: () => Math.floor(most),
     close: async () => {
       for (const socket of sockets) socket.destroy();
       await new Promise<void>((closed) => server.close(() => closed()));

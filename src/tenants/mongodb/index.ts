@@ -1,0 +1,11 @@
+export { homeName } from "../home-name.js";
+export { ownershipMark } from "./mark.js";
+export { provisioner } from "./provisioner.js";
+export type { Provisioner, ProvisionerOptions } from "./provisioner.js";
+export type { CollectionTemplate, DatabaseTemplate, IndexTemplate } from "./template.js";
+export type { HomePlace } from "./works.js";
+export type { AdminClient, AdminCollection, AdminDatabase, AdminMongo } from "./admin.js";
+export type { Mark, MarkStage } from "./mark.js";
+export type { DeprovisionOptions, DeprovisionReport, RegisteredTenant } from "../deprovision.js";
+export type { ProvisionedTenant } from "../home.js";
+export type { MigrateAllOptions, MigrateProgress } from "../migrate-all.js";
