@@ -11,6 +11,8 @@ export interface Relay {
   last(command: string): Buffer | undefined;
   /** Breaks the connection that sends a command next, before the server hears it. */
   breakNext(command: string): void;
+  /** Passes nothing on to the server from now on, the command that was heard last included. */
+  mute(): void;
   /** How many connections are open through it. */
   open(): number;
   /** The most that were open at once. */
@@ -18,14 +20,22 @@ export interface Relay {
   close(): Promise<void>;
 }
 
-/** Starts a relay on a free port of 127.0.0.1. */
-export async function startRelay(serverUrl: string): Promise<Relay> {
+/**
+ * Starts a relay on a free port of 127.0.0.1.
+ *
+ * @param heard told of each command before the server is
+ */
+export async function startRelay(
+  serverUrl: string,
+  heard: (command: string) => void = () => undefined,
+): Promise<Relay> {
   const { hostname, port } = new URL(serverUrl);
   const counts = new Map<string, number>();
   const messages = new Map<string, Buffer>();
   const sockets = new Set<Socket>();
   let breaking: string | undefined;
   let most = 0;
+  let muted = false;
   const server = createServer((from) => {
     const to = connect(Number(port), hostname);
     for (const socket of [from, to]) {
@@ -46,10 +56,11 @@ export async function startRelay(serverUrl: string): Promise<Relay> {
           from.destroy();
           return;
         }
+        heard(command);
         messages.set(command, bytes);
         counts.set(command, (counts.get(command) ?? 0) + 1);
       }
-      to.write(bytes);
+      if (!muted) to.write(bytes);
     });
     to.pipe(from);
   });
@@ -60,6 +71,7 @@ export async function startRelay(serverUrl: string): Promise<Relay> {
     sent: (command) => counts.get(command) ?? 0,
     last: (command) => messages.get(command),
     breakNext: (command) => void (breaking = command),
+    mute: () => void (muted = true),
     open: () => sockets.size / 2,
     most: () => Math.floor(most),
     close: async () => {
