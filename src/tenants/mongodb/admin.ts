@@ -4,7 +4,7 @@ import { DEFAULT_SERVER } from "../../guards/mongodb/servers.js";
 
 /** A collection of the driver, by the members that are called here. */
 export interface AdminCollection {
-  find(filter: MongoDocument): AsyncIterable<MongoDocument>;
+  find(filter: MongoDocument, options?: MongoDocument): AsyncIterable<MongoDocument>;
   findOne(filter: MongoDocument): Promise<MongoDocument | null>;
   insertOne(document: MongoDocument): Promise<unknown>;
   updateOne(
@@ -12,6 +12,9 @@ export interface AdminCollection {
     update: MongoDocument,
   ): Promise<{ readonly matchedCount: number }>;
   deleteOne(filter: MongoDocument): Promise<unknown>;
+  deleteMany(filter: MongoDocument): Promise<{ readonly deletedCount: number }>;
+  countDocuments(filter: MongoDocument): Promise<number>;
+  insertMany(documents: never[], options?: MongoDocument): Promise<unknown>;
   bulkWrite(operations: never[]): Promise<unknown>;
   createIndexes(indexes: never[]): Promise<unknown>;
   listIndexes(): { toArray(): Promise<MongoDocument[]> };
