@@ -4,7 +4,8 @@ import {
   parseHeader,
   parseObject,
   parseTrailer,
-  type ArchiveHeader,
+  type ArchiveFormat,
+  type ArchiveHead,
   type ArchiveTrailer,
 } from "./archive.js";
 import { RowSum } from "./checksum.js";
@@ -12,10 +13,10 @@ import { archiveLines, type ArchiveSource } from "./archive-lines.js";
 import { invalidArchive } from "./refusal.js";
 
 /** One row of an archive. */
-export interface ArchiveRow {
+export interface ArchiveRow<Values> {
   /** Index of its table in the header. */
   readonly table: number;
-  readonly values: readonly (string | null)[];
+  readonly values: Values;
   /** How long its line is, in characters. */
   readonly length: number;
 }
@@ -24,37 +25,39 @@ export interface ArchiveRow {
  * Reads an archive as it comes. Nothing of it is to be kept before {@link rows} has ended: only the last line proves
  * that it is whole.
  */
-export class ArchiveReader {
+export class ArchiveReader<Engine extends string, Strategy extends string, Table, Values> {
+  readonly #format: ArchiveFormat<Engine, Strategy, Table, Values>;
   readonly #lines: AsyncGenerator<string, void>;
   readonly #digest = createHash("sha256");
   #line = 0;
-  #header: ArchiveHeader | undefined;
+  #header: ArchiveHead<Engine, Strategy, Table> | undefined;
   #trailer: ArchiveTrailer | undefined;
 
-  constructor(source: ArchiveSource) {
+  constructor(source: ArchiveSource, format: ArchiveFormat<Engine, Strategy, Table, Values>) {
+    this.#format = format;
     this.#lines = archiveLines(source);
   }
 
-  /** The first line. Throws `PW_ARCHIVE_INVALID` for what is no archive. */
-  async header(): Promise<ArchiveHeader> {
+  /** The first line. Throws `PW_ARCHIVE_INVALID` for what is no archive of this kind of database. */
+  async header(): Promise<ArchiveHead<Engine, Strategy, Table>> {
     const line = await this.#next();
     if (line === undefined) throw invalidArchive("The archive is empty.");
     this.#digest.update(`${line}\n`);
-    return (this.#header = parseHeader(line));
+    return (this.#header = parseHeader(line, this.#format));
   }
 
   /** The rows, after the header. Throws `PW_ARCHIVE_INVALID` at the first sign of a change, at the latest at its end. */
-  async *rows(): AsyncGenerator<ArchiveRow, void> {
+  async *rows(): AsyncGenerator<ArchiveRow<Values>, void> {
     const { tables } = this.#header!;
     const sums = tables.map(() => new RowSum());
     let table = -1;
     for (let line = await this.#next(); line !== undefined; line = await this.#next()) {
       if (line.startsWith("[")) {
-        const columns = tables[table]?.columns.length;
-        if (columns === undefined) throw this.#misplaced();
+        const into = tables[table];
+        if (into === undefined) throw this.#misplaced();
         sums[table]!.add(line);
         this.#digest.update(`${line}\n`);
-        yield { table, values: this.#values(line, columns), length: line.length };
+        yield { table, values: this.#values(line, into), length: line.length };
         continue;
       }
       const value = parseObject(line, this.#line);
@@ -100,9 +103,8 @@ export class ArchiveReader {
       const { rows, checksum } = sum.result();
       const told = trailer.tables[index]!;
       if (rows === told.rows && checksum === told.checksum) continue;
-      const { schema, name } = tables[index]!;
       throw invalidArchive(
-        `The rows of ${schema}.${name} in the archive are not those that its last line tells of. ${AS_WRITTEN}`,
+        `The rows of ${this.#format.titleOf(tables[index]!)} in the archive are not those that its last line tells of. ${AS_WRITTEN}`,
       );
     }
     if (this.#digest.digest("hex") !== trailer.sha256) {
@@ -114,21 +116,15 @@ export class ArchiveReader {
     this.#trailer = trailer;
   }
 
-  #values(line: string, columns: number): readonly (string | null)[] {
-    let values: unknown;
+  #values(line: string, table: Table): Values {
+    let values: Values | undefined;
     try {
-      values = JSON.parse(line);
+      values = this.#format.valuesIn(line, table);
     } catch (cause) {
       throw invalidArchive(`Line ${this.#line} of the archive is no JSON. ${AS_WRITTEN}`, cause);
     }
-    if (
-      Array.isArray(values) &&
-      values.length === columns &&
-      values.every((value) => value === null || typeof value === "string")
-    ) {
-      return values as (string | null)[];
-    }
-    throw this.#misplaced();
+    if (values === undefined) throw this.#misplaced();
+    return values;
   }
 
   #misplaced() {

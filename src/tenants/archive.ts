@@ -4,34 +4,29 @@ import type { TableSum } from "./checksum.js";
 /** The version of the format that is written and read. */
 export const ARCHIVE_VERSION = 1;
 
-/** A column as an archive holds it. */
-export interface ArchiveColumn {
-  readonly name: string;
-  /** As the database spells it, without the schema of a type of the user's own. */
-  readonly type: string;
-}
-
-/** A table as an archive holds it. The tenant column is not in it: it is the tenant's id in every row. */
-export interface ArchiveTable {
-  readonly schema: string;
-  readonly name: string;
-  readonly columns: readonly ArchiveColumn[];
-  /** Name of the tenant column at the source, which the rows are without. */
-  readonly tenantColumn?: string;
-  /** How many rows the planner expected. */
-  readonly estimate: number;
-}
-
 /** The first line of an archive. */
-export interface ArchiveHeader {
+export interface ArchiveHead<Engine extends string, Strategy extends string, Table> {
   readonly partywall: "tenant-archive";
   readonly version: typeof ARCHIVE_VERSION;
-  readonly engine: "postgres";
+  /** The kind of database that it was taken from; only one of that kind takes it in. */
+  readonly engine: Engine;
   readonly tenantId: string;
-  readonly strategy: "row" | "schema" | "database";
-  /** When the snapshot was taken, ISO 8601 in UTC. */
+  readonly strategy: Strategy;
+  /** When it was taken, ISO 8601 in UTC. */
   readonly takenAt: string;
-  readonly tables: readonly ArchiveTable[];
+  readonly tables: readonly Table[];
+}
+
+/** What of an archive is another for each kind of database. */
+export interface ArchiveFormat<Engine extends string, Strategy extends string, Table, Values> {
+  readonly engine: Engine;
+  /** What to do with an archive of another kind. */
+  readonly elsewhere: string;
+  readonly strategies: readonly Strategy[];
+  isTable(value: Json): boolean;
+  titleOf(table: Table): string;
+  /** What one line of a table's holds, which begins with `[`; undefined for what is none. May throw what a parser throws. */
+  valuesIn(line: string, table: Table): Values | undefined;
 }
 
 /** The last line of an archive. */
@@ -43,25 +38,15 @@ export interface ArchiveTrailer {
   readonly sha256: string;
 }
 
-type Json = Readonly<Record<string, unknown>>;
+/** An object of JSON. */
+export type Json = Readonly<Record<string, unknown>>;
 
-const isText = (value: unknown): value is string => typeof value === "string" && value !== "";
+/** Whether something is a text that is not empty. */
+export const isText = (value: unknown): value is string =>
+  typeof value === "string" && value !== "";
 
-function isTable(value: unknown): value is ArchiveTable {
-  if (!isJson(value)) return false;
-  return (
-    isText(value["schema"]) &&
-    isText(value["name"]) &&
-    (value["tenantColumn"] === undefined || isText(value["tenantColumn"])) &&
-    typeof value["estimate"] === "number" &&
-    Array.isArray(value["columns"]) &&
-    value["columns"].every(
-      (column: unknown) => isJson(column) && isText(column["name"]) && isText(column["type"]),
-    )
-  );
-}
-
-function isJson(value: unknown): value is Json {
+/** Whether something is an object of JSON. */
+export function isJson(value: unknown): value is Json {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
@@ -79,8 +64,11 @@ export function parseObject(line: string, number: number): Json {
 /** What to do about an archive that is not as it was written. */
 export const AS_WRITTEN = "It was altered or cut; take it from where it was first kept.";
 
-/** Reads the first line. Throws `PW_ARCHIVE_INVALID` for another version, and for what is no archive. */
-export function parseHeader(line: string): ArchiveHeader {
+/** Reads the first line. Throws `PW_ARCHIVE_INVALID` for another version or database, and for what is no archive. */
+export function parseHeader<Engine extends string, Strategy extends string, Table>(
+  line: string,
+  format: ArchiveFormat<Engine, Strategy, Table, unknown>,
+): ArchiveHead<Engine, Strategy, Table> {
   const header = parseObject(line, 1);
   if (header["partywall"] !== "tenant-archive") {
     throw invalidArchive("This is no archive of a tenant: its first line does not say so.");
@@ -91,15 +79,16 @@ export function parseHeader(line: string): ArchiveHeader {
     );
   }
   const { engine, tenantId, strategy, takenAt, tables } = header;
+  if (isText(engine) && engine !== format.engine) throw invalidArchive(format.elsewhere);
   if (
-    engine === "postgres" &&
+    engine === format.engine &&
     isText(tenantId) &&
-    (strategy === "row" || strategy === "schema" || strategy === "database") &&
+    format.strategies.includes(strategy as Strategy) &&
     isText(takenAt) &&
     Array.isArray(tables) &&
-    tables.every(isTable)
+    tables.every((table: unknown) => isJson(table) && format.isTable(table))
   ) {
-    return header as unknown as ArchiveHeader;
+    return header as unknown as ArchiveHead<Engine, Strategy, Table>;
   }
   throw invalidArchive(`The first line of the archive is not complete. ${AS_WRITTEN}`);
 }

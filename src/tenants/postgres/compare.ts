@@ -1,6 +1,6 @@
-import type { ArchiveTable } from "../archive.js";
 import type { TableSum } from "../checksum.js";
 import type { WatchOptions } from "../progress.js";
+import type { ArchiveTable } from "./archive-format.js";
 import { matchTables } from "./match.js";
 import { checkPremises, type Premises } from "./premises.js";
 import { ownColumns, sumInDatabase } from "./rows.js";

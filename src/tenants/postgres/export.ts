@@ -1,10 +1,11 @@
 import { createHash } from "node:crypto";
 import { PartywallError } from "../../errors.js";
 import type { SqlClient } from "../../guards/postgres/ddl/catalog.js";
-import { ARCHIVE_VERSION, type ArchiveHeader, type ArchiveTable } from "../archive.js";
+import { ARCHIVE_VERSION } from "../archive.js";
 import { RowSum, type TableSum } from "../checksum.js";
 import type { WatchOptions } from "../progress.js";
 import { failed } from "../refusal.js";
+import type { ArchiveHeader, ArchiveTable } from "./archive-format.js";
 import { fillOrder } from "./order.js";
 import { checkPremises, type Premises } from "./premises.js";
 import { ownColumns, rowsQuery } from "./rows.js";

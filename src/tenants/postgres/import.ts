@@ -1,11 +1,12 @@
 import { PartywallError } from "../../errors.js";
 import { qualified, quoteLiteral } from "../../guards/postgres/ddl/identifier.js";
-import type { ArchiveHeader, ArchiveTrailer } from "../archive.js";
+import type { ArchiveTrailer } from "../archive.js";
 import type { ArchiveSource } from "../archive-lines.js";
 import { ArchiveReader } from "../archive-reader.js";
 import type { TableSum } from "../checksum.js";
 import type { WatchOptions } from "../progress.js";
 import { failed, refused } from "../refusal.js";
+import { POSTGRES_ARCHIVE, type ArchiveHeader, type ArchiveValues } from "./archive-format.js";
 import { LateColumns } from "./late-keys.js";
 import { matchTables, type MatchedTable } from "./match.js";
 import { lateKeys } from "./order.js";
@@ -80,7 +81,7 @@ export async function importTenant(
     throw refused('triggers is "off" or "fire". Mend it, or leave it out.');
   }
   checkPremises(premises);
-  const reader = new ArchiveReader(archive);
+  const reader = new ArchiveReader(archive, POSTGRES_ARCHIVE);
   try {
     const header = await reader.header();
     const transaction = await begin(premises.client, "write");
@@ -103,12 +104,18 @@ export async function importTenant(
   }
 }
 
+type PostgresReader = ArchiveReader<
+  ArchiveHeader["engine"],
+  ArchiveHeader["strategy"],
+  ArchiveHeader["tables"][number],
+  ArchiveValues
+>;
 type FillOptions = ImportOptions & Required<Pick<ImportOptions, "triggers">>;
 
 async function fill(
   premises: Premises,
   header: ArchiveHeader,
-  reader: ArchiveReader,
+  reader: PostgresReader,
   options: FillOptions,
 ): Promise<ImportReport> {
   const { client, tenantId } = premises;
@@ -166,7 +173,7 @@ async function writeRows(
   header: ArchiveHeader,
   matched: readonly MatchedTable[],
   waiting: ReadonlyMap<number, LateColumns>,
-  reader: ArchiveReader,
+  reader: PostgresReader,
   { onProgress, signal }: FillOptions,
 ): Promise<void> {
   let current = -1;

@@ -1,5 +1,5 @@
-import type { ArchiveHeader, ArchiveTable } from "../archive.js";
 import { refused } from "../refusal.js";
+import type { ArchiveHeader, ArchiveTable } from "./archive-format.js";
 import { ownColumns } from "./rows.js";
 import { titleOf, type Column, type PremisesTable } from "./tables.js";
 
