@@ -35,7 +35,7 @@ export interface AdminDatabase {
 export interface AdminClient {
   connect(): Promise<unknown>;
   close(): Promise<unknown>;
-  db(name?: string): AdminDatabase;
+  db(name?: string, options?: MongoDocument): AdminDatabase;
 }
 
 /** The slice of the caller's `mongodb` that is used here; never the guarded one. */
