@@ -1,10 +1,10 @@
-import type { MongoDocument } from "../../guards/mongodb/driver.js";
 import type { WatchOptions } from "../progress.js";
 import { refused } from "../refusal.js";
 import { elementsOf } from "./bson-elements.js";
 import { collectionOf, readCollections } from "./collections.js";
 import { valueOf } from "./document-line.js";
 import { scopeOf, type Premises } from "./premises.js";
+import { rawDocuments } from "./raw-documents.js";
 import { assertNobodyElses, countRows, isTheirs, isTheirsAlone, withoutTenant } from "./rows.js";
 
 /** How {@link eraseRows} goes about it. */
@@ -95,10 +95,9 @@ async function* batchesOfIds(
   size: number,
 ): AsyncGenerator<unknown[], void> {
   const { field } = scopeOf(premises);
-  const found = collectionOf(premises, collection).find(isTheirs(premises), {
-    projection: { _id: 1, [field]: 1 } satisfies MongoDocument,
-    raw: true,
-  }) as unknown as AsyncIterable<Uint8Array>;
+  const found = rawDocuments(collectionOf(premises, collection), isTheirs(premises), {
+    projection: { _id: 1, [field]: 1 },
+  });
   let ids: unknown[] = [];
   for await (const bytes of found) {
     withoutTenant(premises, collection, bytes);

@@ -7,6 +7,7 @@ import type { WatchOptions } from "../progress.js";
 import { elementsOf, withoutElement } from "./bson-elements.js";
 import { collectionOf } from "./collections.js";
 import { lineOf, valueOf } from "./document-line.js";
+import { rawDocuments } from "./raw-documents.js";
 import { scopeOf, type Premises } from "./premises.js";
 
 // Of what is told of the tenant's field no collation may make one of two tenants; a list may hold several tenants.
@@ -28,9 +29,7 @@ export function isTheirsAlone(premises: Premises): MongoDocument {
 
 /** The tenant's documents of one collection, each as its bytes. */
 export const bytesOf = (premises: Premises, collection: string): AsyncIterable<Uint8Array> =>
-  collectionOf(premises, collection).find(isTheirs(premises), {
-    raw: true,
-  }) as unknown as AsyncIterable<Uint8Array>;
+  rawDocuments(collectionOf(premises, collection), isTheirs(premises));
 
 /** A document's bytes without the tenant. Throws `PW_TENANT_DATA_REFUSED` unless it is this tenant's, and nobody else's. */
 export function withoutTenant(

@@ -8,6 +8,7 @@ import { collectionOf, databaseOf } from "./collections.js";
 import { valueOf } from "./document-line.js";
 import { isApart } from "./mark.js";
 import { checkPremises, scopeOf, type Bson, type Premises } from "./premises.js";
+import { rawDocuments } from "./raw-documents.js";
 import { isNoted, WORK_COLLECTION } from "./tenant-lock.js";
 
 /** What {@link scanTenant} takes besides the premises. */
@@ -114,9 +115,8 @@ async function countWhole(
 ): Promise<number> {
   const told = tellings(premises);
   const holds = (value: unknown) => told.some((at) => isTenants(at, value));
-  const all = collectionOf(premises, table).find({}, { raw: true });
   let rows = 0;
-  for await (const bytes of all as unknown as AsyncIterable<Uint8Array>) {
+  for await (const bytes of rawDocuments(collectionOf(premises, table), {})) {
     signal?.throwIfAborted();
     if (isWithin(premises.bson, bytes, holds)) rows += 1;
   }
