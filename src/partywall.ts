@@ -213,6 +213,7 @@ export function createPartywall<
   const host: GuardHost = Object.freeze({
     realm,
     scope: () => scopes.current(),
+    run: <T>(tenant: TenantKey, fn: () => T) => scopes.run(tenant, fn),
     derive: (purpose: string, subject: string) => keyring.derive("guard", purpose, subject),
     denied: (access: Parameters<GuardHost["denied"]>[0]) => trail.denied(access),
     relocated: (tenantId: string) => registry.invalidate(tenantId),

@@ -1,3 +1,4 @@
+import type { TenantKey } from "./directory.js";
 import type { Scope } from "./scope.js";
 import type { Placement } from "./tenant.js";
 
@@ -7,6 +8,8 @@ export interface GuardHost {
   readonly realm: string;
   /** The scope current where this is called, in this realm; read it when the caller issues a statement. */
   readonly scope: () => Scope | undefined;
+  /** Runs `fn` in the scope of a tenant, as `pw.run()` does; for hosts whose calls name their tenant. */
+  readonly run: <T>(tenant: TenantKey, fn: () => T) => Promise<Awaited<T>>;
   /**
    * 32 bytes derived from each of the instance's secrets, newest first, for one purpose and subject.
    * Throws `PW_CONFIG` when no secret is configured.

@@ -1,4 +1,5 @@
 import { AsyncLocalStorage } from "node:async_hooks";
+import { bindingOf } from "./binding.js";
 import { guardOf } from "./guards.js";
 import type { MongooseInternals } from "./native.js";
 import { override } from "./override.js";
@@ -9,8 +10,8 @@ const moments = new WeakMap<object, Moment>();
 const overridden = new WeakSet();
 
 /**
- * Lets each Query and Aggregate run in the scope it was built in. Mongoose has no hook for that; what it calls while it
- * builds one is where the moment is kept, and what sends it is where it is gone back to.
+ * Lets each Query and Aggregate run in the scope it was built in, or in the one that its model is bound to. Mongoose has no
+ * hook for that; what it calls while it builds one is where the moment is kept, and what sends it is where it is gone back to.
  */
 export function runWhereBuilt({ Query, Aggregate }: MongooseInternals): void {
   if (overridden.has(Query)) return;
@@ -45,9 +46,12 @@ function goBack(prototype: object, name: string): void {
     name,
     (original) =>
       function (...args) {
+        const run = () => original.apply(this, args);
+        const binding = bindingOf(this);
+        // The cursor's own commands are entered one by one, by the collection of the bound model.
+        if (binding !== undefined) return name === "exec" ? binding.enter(run) : run();
         const guard = guardOf(this);
         const moment = moments.get(this);
-        const run = () => original.apply(this, args);
         if (guard === undefined || moment === undefined) return run();
         // A refusal of exec() is a rejection, as every failure of it.
         return name === "exec"

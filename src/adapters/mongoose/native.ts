@@ -26,3 +26,16 @@ export interface MongooseInternals {
   readonly Collection: { readonly prototype: object };
   plugin(fn: (schema: MongooseSchema) => void): unknown;
 }
+
+/** A model of Mongoose's, by what a bound model is made of. */
+export interface MongooseModel {
+  // oxlint-disable-next-line typescript/no-explicit-any -- a class that is extended has to take any arguments
+  new (...args: any[]): object;
+  readonly prototype: object;
+  readonly modelName: string;
+  readonly base: object;
+  readonly db: object;
+  readonly collection: object;
+  readonly discriminators?: Readonly<Record<string, MongooseModel>> | undefined;
+  readonly discriminator: unknown;
+}

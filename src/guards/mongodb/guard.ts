@@ -1,4 +1,5 @@
 import { PartywallError } from "../../errors.js";
+import type { TenantKey } from "../../scope/directory.js";
 import type { Guard, GuardedTenant, GuardHost } from "../../scope/guard.js";
 import { guardedClientClass, UNCONFIGURED, type GuardedClientClass } from "./client.js";
 import { Clients } from "./clients.js";
@@ -44,6 +45,12 @@ export interface MongoGuard<Driver extends MongoModule = MongoModule> extends Gu
    * where none is current now. Throws `PW_SCOPE_SWITCH` where another one is.
    */
   runAsBuilt<T>(moment: <R>(fn: () => R) => R, fn: () => T): T;
+  /** Runs `fn` in the scope of a tenant, and rejects, as `pw.run()` does. */
+  run<T>(tenant: TenantKey, fn: () => T): Promise<Awaited<T>>;
+  /** Throws `PW_SCOPE_SWITCH` where the scope of the tenant with this id could not be opened, being inside another one's. */
+  assertMayRun(tenantId: string): void;
+  /** Throws unless a system scope is current: `PW_NO_SCOPE`, `PW_CENTRAL_SCOPE`, and `PW_SCOPE_SWITCH` in a tenant's. */
+  assertInSystem(): void;
   /**
    * Proves that a client is wired over this guard: has it send a command that reads nothing, in no scope or any, and throws
    * `PW_GUARD_BYPASSED` where that did not pass.
@@ -164,6 +171,18 @@ class GuardOfMongo implements Guard {
 
   runAsBuilt<T>(moment: Moment, fn: () => T): T {
     return this.#office.runAsBuilt(moment, fn);
+  }
+
+  run<T>(tenant: TenantKey, fn: () => T): Promise<Awaited<T>> {
+    return this.#office.host.run(tenant, fn);
+  }
+
+  assertMayRun(tenantId: string): void {
+    this.#office.assertMayRun(tenantId);
+  }
+
+  assertInSystem(): void {
+    this.#office.assertInSystem();
   }
 
   async assertWired(send: (command: MongoDocument) => PromiseLike<unknown>): Promise<void> {

@@ -1,5 +1,6 @@
-import { PartywallError } from "../../errors.js";
+import { PartywallError, TenantContextError } from "../../errors.js";
 import { outsideScope } from "../../scope/current.js";
+import type { Scope } from "../../scope/scope.js";
 
 /** The refusal of an operation that was issued outside every scope. */
 export const noScope = (): PartywallError =>
@@ -25,6 +26,16 @@ export const systemEnded = (): PartywallError =>
   outsideScope(
     "A query, cursor or session of a system scope was used outside it, so nothing was sent. Await and read it inside pw.system().",
   );
+
+/** The refusal of what is for every tenant's documents, in another scope than a system scope. */
+export function onlyInSystem(kind: Exclude<Scope["kind"], "system"> | undefined): PartywallError {
+  const message =
+    "Documents of every tenant were asked for outside a system scope, so nothing was sent. Wrap the call in pw.system({ reason }, fn), and await it there.";
+  if (kind === undefined) return outsideScope(message);
+  return kind === "central"
+    ? new TenantContextError("PW_CENTRAL_SCOPE", message)
+    : new PartywallError("PW_SCOPE_SWITCH", message);
+}
 
 /** The refusal of a command that did not come by the guarded client. */
 export const bypassed = (what: string): PartywallError =>

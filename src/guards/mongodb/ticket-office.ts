@@ -2,11 +2,12 @@ import { anchor } from "../../scope/anchor.js";
 import { withheld } from "../../scope/current.js";
 import type { GuardHost } from "../../scope/guard.js";
 import { outside } from "../../scope/outside.js";
+import { refusal } from "../../scope/rules.js";
 import type { Scope } from "../../scope/scope.js";
 import type { Tenant } from "../../scope/tenant.js";
 import { PartywallError } from "../../errors.js";
 import type { MongoSession } from "./driver.js";
-import { noScope, passable, scopeSwitch, systemEnded } from "./refusals.js";
+import { noScope, onlyInSystem, passable, scopeSwitch, systemEnded } from "./refusals.js";
 import { DEFAULT_SERVER } from "./servers.js";
 import { CENTRAL, isOwn, PROOF, systemTicket, tenantTicket, type Ticket } from "./ticket.js";
 import { WiringProofs } from "./wiring-proofs.js";
@@ -135,6 +136,20 @@ export class TicketOffice {
     return current === undefined ? anchor.als.run(scope, fn) : fn();
   }
 
+  /** Throws where the scope of a tenant could not be opened. */
+  assertMayRun(tenantId: string): void {
+    const scope = this.host.scope();
+    const error = refusal(scope, "tenant", tenantId);
+    if (error !== undefined) throw this.refuse(error, tenantIdOf(scope));
+  }
+
+  /** Throws unless a system scope is current. */
+  assertInSystem(): void {
+    const scope = this.host.scope();
+    if (scope?.kind === "system") return;
+    throw this.refuse(onlyInSystem(scope?.kind), tenantIdOf(scope));
+  }
+
   /** Lets a session's transaction be aborted wherever its scope was left: it only ends what that scope began. */
   abortAnywhere(session: MongoSession): void {
     const abort = session.abortTransaction.bind(session);
@@ -160,3 +175,6 @@ export class TicketOffice {
     return passable(error);
   }
 }
+
+const tenantIdOf = (scope: Scope | undefined): string | undefined =>
+  scope?.kind === "tenant" ? scope.tenant.id : undefined;

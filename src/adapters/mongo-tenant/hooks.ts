@@ -1,0 +1,43 @@
+import { bindings } from "../mongoose/binding.js";
+import { guardOfModel } from "../mongoose/guards.js";
+import type { MongooseDocument } from "../mongoose/native.js";
+import type { Settings } from "./options.js";
+import { withoutTenant } from "./overwrite.js";
+import type { NativeSchema } from "./schema.js";
+
+interface Updating {
+  readonly model: object;
+  getUpdate(): unknown;
+  setUpdate(update: unknown): unknown;
+}
+
+const UPDATES = [
+  "findOneAndReplace",
+  "findOneAndUpdate",
+  "replaceOne",
+  "updateMany",
+  "updateOne",
+] as const;
+
+/**
+ * Lets new documents have their tenant before they are validated, for a schema that requires it, and takes other tenants out
+ * where that was asked for. The guard stamps what is sent; nothing here keeps tenants apart.
+ */
+export function fillInTenants(schema: NativeSchema, settings: Settings): void {
+  const { tenantIdKey, overwriteTenantId } = settings;
+  const fill = function (this: object) {
+    const document = this as MongooseDocument & { readonly isNew: boolean };
+    const guard = guardOfModel(document.constructor);
+    if (guard?.scope() === undefined || document.$isSubdocument === true) return;
+    const value = guard.tenantValue();
+    const overwrites = overwriteTenantId && bindings.has(document.constructor);
+    if (overwrites || (document.isNew && (document.get(tenantIdKey) ?? undefined) === undefined))
+      document.set(tenantIdKey, value, { strict: false });
+  };
+  schema.pre(["validate", "save"], { document: true, query: false }, fill);
+  if (!overwriteTenantId) return;
+  schema.pre(UPDATES, { document: false, query: true }, function (this: object) {
+    const query = this as Updating;
+    if (bindings.has(query.model)) query.setUpdate(withoutTenant(query.getUpdate(), tenantIdKey));
+  });
+}
