@@ -1,4 +1,3 @@
-import { bindings } from "../mongoose/binding.js";
 import { guardOfModel } from "../mongoose/guards.js";
 import type { MongooseDocument } from "../mongoose/native.js";
 import type { Settings } from "./options.js";
@@ -30,7 +29,7 @@ export function fillInTenants(schema: NativeSchema, settings: Settings): void {
     const guard = guardOfModel(document.constructor);
     if (guard?.scope() === undefined || document.$isSubdocument === true) return;
     const value = guard.tenantValue();
-    const overwrites = overwriteTenantId && bindings.has(document.constructor);
+    const overwrites = overwriteTenantId && isTenants(document.constructor);
     if (overwrites || (document.isNew && (document.get(tenantIdKey) ?? undefined) === undefined))
       document.set(tenantIdKey, value, { strict: false });
   };
@@ -38,6 +37,9 @@ export function fillInTenants(schema: NativeSchema, settings: Settings): void {
   if (!overwriteTenantId) return;
   schema.pre(UPDATES, { document: false, query: true }, function (this: object) {
     const query = this as Updating;
-    if (bindings.has(query.model)) query.setUpdate(withoutTenant(query.getUpdate(), tenantIdKey));
+    if (isTenants(query.model)) query.setUpdate(withoutTenant(query.getUpdate(), tenantIdKey));
   });
 }
+
+/** Whether a model is bound to one tenant. */
+const isTenants = (model: object): boolean => Reflect.get(model, "hasTenantContext") === true;

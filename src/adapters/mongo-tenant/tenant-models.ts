@@ -35,9 +35,10 @@ class TenantModels {
     this.#guard.assertMayRun(id);
     const known = this.#byTenant.get(id)?.deref();
     if (known !== undefined) return known;
-    const models = this.#bound({ enter: (fn) => this.#guard.run(id, fn) }, (target, settings) => {
-      fix(target, "hasTenantContext", true);
-      fix(target, settings.tenantIdGetter, () => name);
+    const binding = { enter: <T>(fn: () => T) => this.#guard.run(id, fn) };
+    const models = this.#bound(binding, (bound, settings) => {
+      describe(bound, { hasTenantContext: true, [settings.tenantIdGetter]: () => name });
+      if (settings.overwriteTenantId) overwriteInBulk(bound, settings.tenantIdKey);
     });
     this.#byTenant.set(id, new WeakRef(models));
     this.#gone.register(models, id);
@@ -50,24 +51,26 @@ class TenantModels {
       this.#guard.assertInSystem();
       return await fn();
     };
-    return (this.#all ??= this.#bound({ enter }, (target) => {
-      fix(target, "hasTenantContext", false);
+    return (this.#all ??= this.#bound({ enter }, (bound) => {
+      describe(bound, { hasTenantContext: false });
     }));
   }
 
-  #bound(binding: Binding, describe: (target: object, settings: Settings) => void): BoundModels {
+  #bound(binding: Binding, adorn: (bound: MongooseModel, settings: Settings) => void): BoundModels {
     return new BoundModels(binding, this.#collection, (bound, base) => {
-      // A model without the plugin has no methods of it, and is bound all the same.
       const settings = settingsOfModel(base);
-      if (settings === undefined) return;
-      for (const target of [bound, bound.prototype]) describe(target, settings);
-      if (settings.overwriteTenantId) overwriteInBulk(bound, settings.tenantIdKey);
+      // A model without the plugin has no methods of it, and is bound all the same.
+      if (settings !== undefined) adorn(bound, settings);
     });
   }
 }
 
-const fix = (target: object, key: string, value: unknown): unknown =>
-  Object.defineProperty(target, key, { value, configurable: true });
+/** Gives properties to a model and its documents. */
+function describe(bound: MongooseModel, values: Readonly<Record<string, unknown>>): void {
+  for (const target of [bound, bound.prototype])
+    for (const [key, value] of Object.entries(values))
+      Object.defineProperty(target, key, { value, configurable: true });
+}
 
 const instances = new WeakMap<object, TenantModels>();
 

@@ -6,11 +6,20 @@ export interface Binding {
   enter<T>(fn: () => T): Promise<Awaited<T>>;
 }
 
-/** The binding of each bound model. */
-export const bindings = new WeakMap<object, Binding>();
+const BINDING = Symbol("partywall: binding");
+
+/** Binds a model, and what is made of it by inheritance. */
+export function bind(model: object, binding: Binding): void {
+  Object.defineProperty(model, BINDING, { value: binding });
+}
+
+/** The binding of a model; undefined where it is not bound. */
+export function bindingOfModel(model: unknown): Binding | undefined {
+  return typeof model === "function"
+    ? (Reflect.get(model, BINDING) as Binding | undefined)
+    : undefined;
+}
 
 /** The binding of a query or aggregation: its model's. */
-export function bindingOf({ model, _model }: MongooseBuilder): Binding | undefined {
-  const owner: unknown = _model ?? model;
-  return typeof owner === "function" ? bindings.get(owner) : undefined;
-}
+export const bindingOf = ({ model, _model }: MongooseBuilder): Binding | undefined =>
+  bindingOfModel(_model ?? model);

@@ -1,4 +1,4 @@
-import { bindings, type Binding } from "./binding.js";
+import { bind, bindingOfModel, type Binding } from "./binding.js";
 import { boundCollection } from "./bound-collection.js";
 import { boundConnection } from "./bound-connection.js";
 import type { MongooseModel } from "./native.js";
@@ -11,6 +11,8 @@ const ENTERED_STATICS =
    dropSearchIndex ensureIndexes findAndCount insertMany insertOne listIndexes listSearchIndexes populate startSession
    syncIndexes updateSearchIndex`.split(/\s+/);
 const ENTERED_METHODS = ["save", "$save"];
+
+const { isPrototypeOf } = Object.prototype;
 
 const bases = new WeakMap<object, MongooseModel>();
 
@@ -54,6 +56,7 @@ export class BoundModels {
 
   #subclass(base: MongooseModel): MongooseModel {
     const of = (model: MongooseModel) => this.of(model);
+    const binding = this.#binding;
     const bound = class extends base {
       // oxlint-disable-next-line typescript/no-explicit-any -- whatever the model takes
       constructor(...args: any[]) {
@@ -63,9 +66,17 @@ export class BoundModels {
           Object.setPrototypeOf(this, of((this as object).constructor as MongooseModel).prototype);
         }
       }
+
+      /** A document of a bound discriminator is one of the bound model. */
+      static override [Symbol.hasInstance](value: unknown): boolean {
+        if (Object(value) !== value) return false;
+        const own = this === bound ? base.prototype : (this.prototype as object);
+        const { constructor } = value as object;
+        return isPrototypeOf.call(own, value as object) && bindingOfModel(constructor) === binding;
+      }
     };
     bases.set(bound, base);
-    bindings.set(bound, this.#binding);
+    bind(bound, this.#binding);
     const collection = this.collection(base.collection);
     const db = boundConnection(base.db, this);
     fix(bound, { db, collection, $__collection: collection });
