@@ -1,7 +1,7 @@
 import { PartywallError } from "../errors.js";
 import type { MongooseModel } from "./mongoose/native.js";
 import { describe } from "./mongo-tenant/description.js";
-import { fillInTenants } from "./mongo-tenant/hooks.js";
+import { fillInTenants, tenantIsRequired } from "./mongo-tenant/hooks.js";
 import { settingsOf, type MongoTenantOptions } from "./mongo-tenant/options.js";
 import type { NativeSchema, TenantSchema } from "./mongo-tenant/schema.js";
 import { tenantIdOf } from "./mongo-tenant/tenant-id.js";
@@ -57,7 +57,8 @@ export function mongoTenant(schema: TenantSchema, options?: MongoTenantOptions):
     return enabled ? tenantModelsOf(this).all().of(this) : this;
   };
   if (!enabled) return;
-  const { tenantIdType: type, requireTenantId: required } = settings;
+  const { tenantIdType: type, requireTenantId } = settings;
+  const required = requireTenantId && tenantIsRequired;
   schema.add({ [tenantIdKey]: { type, index: true, required } });
   leadUniqueIndexes(native, tenantIdKey);
   fillInTenants(native, settings);

@@ -1,3 +1,4 @@
+import type { Scope } from "../../scope/scope.js";
 import { guardOfModel } from "../mongoose/guards.js";
 import type { MongooseDocument } from "../mongoose/native.js";
 import type { Settings } from "./options.js";
@@ -39,6 +40,13 @@ export function fillInTenants(schema: NativeSchema, settings: Settings): void {
     const query = this as Updating;
     if (isTenants(query.model)) query.setUpdate(withoutTenant(query.getUpdate(), tenantIdKey));
   });
+}
+
+/** Whether a document has to have a tenant; in a database of its tenant's own it has none. */
+export function tenantIsRequired(this: object): boolean {
+  const guard = guardOfModel(this.constructor);
+  const scope = guard?.scope() as Scope | undefined;
+  return scope?.kind !== "tenant" || guard?.tenantValue() !== undefined;
 }
 
 /** Whether a model is bound to one tenant. */

@@ -17,7 +17,7 @@ export function leadUniqueIndexes(schema: NativeSchema, tenantIdKey: string): vo
     const { type = 1, ...options } = index;
     path.index(null);
     delete path.options["unique"];
-    schema.index({ [tenantIdKey]: 1, [name]: type }, options);
+    schema.index({ [tenantIdKey]: 1, [name]: type }, behindTenant(options, [name]));
   });
 }
 
@@ -28,6 +28,15 @@ function lead(index: SchemaIndex, tenantIdKey: string): void {
   if (preserve !== undefined) index[1] = options;
   if (!options["unique"] || preserved.has(index) || Object.hasOwn(key, tenantIdKey)) return;
   index[0] = { [tenantIdKey]: 1, ...key };
+  index[1] = behindTenant(options, Object.keys(key));
+}
+
+/** Behind a field that every document has, a sparse index would hold every document. */
+function behindTenant({ sparse, ...options }: SchemaIndex[1], names: readonly string[]) {
+  const [name, ...others] = names;
+  if (!sparse || name === undefined || others.length > 0)
+    return sparse === undefined ? options : { ...options, sparse };
+  return { ...options, partialFilterExpression: { [name]: { $exists: true } } };
 }
 
 /** The index of a field, where it is unique and not to be left so. */

@@ -14,7 +14,7 @@ export function defineLibrary(mongoose: any) {
   const bookSchema = new Schema(
     {
       title: { type: String, required: true },
-      isbn: { type: String, unique: true, sparse: true },
+      isbn: { type: String, unique: true },
       shelf: String,
       place: Number,
       copies: { type: Number, default: 1 },
