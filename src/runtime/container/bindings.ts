@@ -45,8 +45,25 @@ export type Binding =
   | ValueBinding
   | (new (...args: never[]) => unknown);
 
+/** Bindings that may become more: asked for whenever a child is opened, for example `mongooseModels(connection)`. */
+export interface BindingSource {
+  bindings(): readonly Binding[];
+}
+
+/** A binding as it is worked with: a class is bound to itself. */
+export type CheckedBinding = Exclude<Binding, new () => unknown>;
+
+/** Bindings as they are now: those that are given, and those of the sources among them. */
+export function currentBindings(given: readonly (Binding | BindingSource)[]): Binding[] {
+  return given.flatMap((one) => (isSource(one) ? one.bindings() : [one]));
+}
+
+function isSource(one: Binding | BindingSource): one is BindingSource {
+  return typeof one === "object" && typeof Reflect.get(one, "bindings") === "function";
+}
+
 /** The bindings, each with its token, as they were given. Throws `PW_CONFIG` on one that cannot be meant. */
-export function checkedBindings(given: readonly Binding[]): Exclude<Binding, new () => unknown>[] {
+export function checkedBindings(given: readonly Binding[]): CheckedBinding[] {
   const tokens = new Set<Token>();
   return given.map((one) => {
     const binding = typeof one === "function" ? { token: one, useClass: one } : { ...one };

@@ -1,6 +1,6 @@
 import { PartywallError } from "../../errors.js";
 import { outcomeOf } from "../../scope/lifecycle.js";
-import type { Binding } from "./bindings.js";
+import type { CheckedBinding } from "./bindings.js";
 import type { ContainerHost } from "./host.js";
 import { Life } from "./life.js";
 import { nameOf, type ContainerPort, type PortBinding, type Token } from "./port.js";
@@ -31,7 +31,7 @@ export interface ContainerScope<Native> {
 interface Opening<Native> {
   readonly host: ContainerHost;
   readonly port: ContainerPort<Native>;
-  readonly bindings: readonly Exclude<Binding, new () => unknown>[];
+  readonly bindings: readonly CheckedBinding[];
   readonly contextToken: Token | undefined;
   readonly role: RoleOf | undefined;
   readonly refuse: (token: Token) => never;
@@ -64,7 +64,7 @@ export function openChild<Native>(opening: Opening<Native>): ContainerScope<Nati
   let closing: Promise<void> | undefined;
   return Object.freeze({ container, get, close: () => (closing ??= dispose()) });
 
-  function bindingOf(binding: Exclude<Binding, new () => unknown>): PortBinding {
+  function bindingOf(binding: CheckedBinding): PortBinding {
     const { token } = binding;
     const lend = (built: unknown) => {
       life.assertUsable(token);
@@ -96,7 +96,7 @@ export function openChild<Native>(opening: Opening<Native>): ContainerScope<Nati
     };
   }
 
-  function valueOf(binding: Exclude<Binding, new () => unknown>): unknown {
+  function valueOf(binding: CheckedBinding): unknown {
     if (binding.token === contextToken) return userContext(life.scope, role);
     if ("useValue" in binding) return binding.useValue;
     if ("useFactory" in binding) return binding.useFactory(get);

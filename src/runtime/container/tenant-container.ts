@@ -1,7 +1,7 @@
 import { PartywallError } from "../../errors.js";
 import type { TenantKey } from "../../scope/directory.js";
 import { conclude, outcomeOf } from "../../scope/lifecycle.js";
-import { checkedBindings, type Binding } from "./bindings.js";
+import { checkedBindings, currentBindings, type Binding, type BindingSource } from "./bindings.js";
 import { openChild, type ContainerScope } from "./child.js";
 import type { ContainerHost } from "./host.js";
 import { nameOf, type ContainerPort, type Token } from "./port.js";
@@ -10,7 +10,7 @@ import type { RoleOf } from "./user-context.js";
 /** Options of {@link tenantContainer}. */
 export interface TenantContainerOptions {
   /** What each child is given, pinned to its scope: models, repositories, database handles, and the services on them. */
-  readonly bindings: readonly Binding[];
+  readonly bindings: readonly (Binding | BindingSource)[];
   /** Token of the {@link UserContext}; not bound unless told. */
   readonly userContext?: Token;
   /** The role of a principal, for the {@link UserContext}; its property `role` unless told. */
@@ -80,13 +80,22 @@ export function tenantContainer<Native>(
   if (unknown !== undefined)
     throw new PartywallError("PW_CONFIG", `tenantContainer() does not know the option ${unknown}.`);
   const { userContext: contextToken, role, onDisposeError = warn } = options;
-  const bindings = checkedBindings([
+  const given = [
     ...options.bindings,
     ...(contextToken === undefined ? [] : [{ token: contextToken, useValue: undefined }]),
-  ]);
-  for (const { token } of bindings) port.reserve(token, () => refuse(token));
+  ];
+  const reserved = new Set<Token>();
+  const bindingsNow = () => {
+    const bindings = checkedBindings(currentBindings(given));
+    for (const { token } of bindings.filter((one) => !reserved.has(one.token))) {
+      port.reserve(token, () => refuse(token));
+      reserved.add(token);
+    }
+    return bindings;
+  };
+  bindingsNow();
 
-  const open = () => openChild({ host, port, bindings, contextToken, role, refuse });
+  const open = () => openChild({ host, port, bindings: bindingsNow(), contextToken, role, refuse });
   const enter = async <T>(fn: (scope: ContainerScope<Native>) => T): Promise<Awaited<T>> => {
     const scope = open();
     const outcome = await outcomeOf((async () => fn(scope))());
