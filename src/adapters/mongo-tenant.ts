@@ -1,7 +1,7 @@
 import { PartywallError } from "../errors.js";
 import type { MongooseModel } from "./mongoose/native.js";
 import { describe } from "./mongo-tenant/description.js";
-import { fillInTenants, tenantIsRequired } from "./mongo-tenant/hooks.js";
+import { fillInTenants, requiresTenant } from "./mongo-tenant/hooks.js";
 import { settingsOf, type MongoTenantOptions } from "./mongo-tenant/options.js";
 import type { NativeSchema, TenantSchema } from "./mongo-tenant/schema.js";
 import { tenantIdOf } from "./mongo-tenant/tenant-id.js";
@@ -43,7 +43,7 @@ export type { TenantSchema } from "./mongo-tenant/schema.js";
  * await Book.byTenant("acme").create({ title: "Walls" });
  * ```
  */
-export function mongoTenant(schema: TenantSchema, options?: MongoTenantOptions): void {
+function mongoTenant(schema: TenantSchema, options?: MongoTenantOptions): void {
   const settings = settingsOf(options);
   const native = schema as NativeSchema;
   const { enabled, tenantIdKey, accessorMethod } = settings;
@@ -58,7 +58,9 @@ export function mongoTenant(schema: TenantSchema, options?: MongoTenantOptions):
   };
   if (!enabled) return;
   const { tenantIdType: type, requireTenantId } = settings;
-  const required = requireTenantId && tenantIsRequired;
+  const required = function (this: object) {
+    return requireTenantId && requiresTenant(this);
+  };
   schema.add({ [tenantIdKey]: { type, index: true, required } });
   leadUniqueIndexes(native, tenantIdKey);
   fillInTenants(native, settings);
@@ -68,7 +70,8 @@ export function mongoTenant(schema: TenantSchema, options?: MongoTenantOptions):
   });
 }
 
-export default mongoTenant;
+// The last is what require() gives.
+export { mongoTenant as default, mongoTenant as "module.exports" };
 
 function assertSameField(guards: string, key: string): void {
   if (guards === key) return;

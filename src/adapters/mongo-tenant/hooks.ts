@@ -43,8 +43,8 @@ export function fillInTenants(schema: NativeSchema, settings: Settings): void {
 }
 
 /** Whether a document has to have a tenant; in a database of its tenant's own it has none. */
-export function tenantIsRequired(this: object): boolean {
-  const guard = guardOfModel(this.constructor);
+export function requiresTenant(document: object): boolean {
+  const guard = guardOfModel(document.constructor);
   const scope = guard?.scope() as Scope | undefined;
   return scope?.kind !== "tenant" || guard?.tenantValue() !== undefined;
 }

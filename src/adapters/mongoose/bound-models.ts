@@ -12,8 +12,6 @@ const ENTERED_STATICS =
    syncIndexes updateSearchIndex`.split(/\s+/);
 const ENTERED_METHODS = ["save", "$save"];
 
-const { isPrototypeOf } = Object.prototype;
-
 const bases = new WeakMap<object, MongooseModel>();
 
 /** The model that a bound model was made of; any other is its own. */
@@ -69,10 +67,12 @@ export class BoundModels {
 
       /** A document of a bound discriminator is one of the bound model. */
       static override [Symbol.hasInstance](value: unknown): boolean {
-        if (Object(value) !== value) return false;
-        const own = this === bound ? base.prototype : (this.prototype as object);
-        const { constructor } = value as object;
-        return isPrototypeOf.call(own, value as object) && bindingOfModel(constructor) === binding;
+        if (typeof value !== "object" || value === null) return false;
+        const own = this === bound ? base.prototype : this.prototype;
+        return (
+          Object.prototype.isPrototypeOf.call(own, value) &&
+          bindingOfModel(value.constructor) === binding
+        );
       }
     };
     bases.set(bound, base);
@@ -112,7 +112,7 @@ export class BoundModels {
       const own: unknown = Reflect.get(base, name);
       if (typeof own !== "function") continue;
       const entered: Method = function (...args) {
-        return binding.enter(() => Reflect.apply(own as Method, this, args) as unknown);
+        return binding.enter(() => Reflect.apply(own as Method, this, args));
       };
       Object.defineProperty(target, name, { value: entered, writable: true, configurable: true });
     }

@@ -53,26 +53,33 @@ describeMongo("each operation of a bound model", (mongo) => {
       });
       afterEach(() => site.pw.close());
 
-      const touchesOnlyTheTenant = async ({ run, gives, leaves = SEEDS.acme }: Operation) => {
-        const given = await run(Items.byTenant("acme"));
-        if (gives !== undefined) expect(given).toEqual(gives);
-        expect(await numbersOf("acme")).toEqual(leaves);
-        expect(await numbersOf("bolt")).toEqual(SEEDS.bolt);
-        expect(await stored()).toHaveLength(leaves.length + SEEDS.bolt.length);
+      const after = async ({ run }: Operation, within: Where[1]) => {
+        let gave: unknown;
+        await within(site, async () => {
+          gave = await run(Items.byTenant("acme"));
+        });
+        return {
+          gave,
+          left: await numbersOf("acme"),
+          others: await numbersOf("bolt"),
+          all: await stored(),
+        };
       };
 
-      for (const [where, within] of PLACES) {
-        describe(where, () => {
-          for (const operation of KEPT)
-            test(`${operation.name} is kept to the tenant`, async () => {
-              await within(site, () => touchesOnlyTheTenant(operation));
-            });
-          for (const operation of LEAKED)
-            test(`${operation.name}, which leaked, is kept to the tenant`, async () => {
-              await within(site, () => touchesOnlyTheTenant(operation));
-            });
-        });
-      }
+      const all = [
+        ...KEPT.map((operation) => ["", operation] as const),
+        ...LEAKED.map((operation) => [", which leaked,", operation] as const),
+      ];
+      for (const [where, within] of PLACES)
+        for (const [leaked, operation] of all)
+          test(`${operation.name}${leaked} is kept to the tenant ${where}`, async () => {
+            const { gives, leaves = SEEDS.acme } = operation;
+            const { gave, left, others, all: documents } = await after(operation, within);
+            expect(gives === undefined ? undefined : gave).toEqual(gives);
+            expect(left).toEqual(leaves);
+            expect(others).toEqual(SEEDS.bolt);
+            expect(documents).toHaveLength(leaves.length + SEEDS.bolt.length);
+          });
 
       test("cannot be used in another tenant's scope, nor bound there", async () => {
         const Bound = Items.byTenant("acme");

@@ -2,7 +2,6 @@ import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
 import type { Model, Schema } from "mongoose";
 import mongoTenant, {
-  mongoTenant as named,
   type MongoTenantOptions,
   type TenantModel,
 } from "partywall/adapters/mongo-tenant";
@@ -37,7 +36,6 @@ describeMongo("the plugin mongoTenant", (mongo) => {
         site.stored.collection<Book>(collection).find().sort({ title: 1 }).toArray();
 
       test("has mongo-tenant's API", async () => {
-        expect(named).toBe(mongoTenant);
         const Book = model("book", schemaOf());
         const Bound = Book.byTenant("acme");
         expect(Book.byTenant("acme")).toBe(Bound);

@@ -53,7 +53,12 @@ describeMongo("what a bound model reaches besides", (mongo) => {
             expect(JSON.stringify(second)).toContain('"acme"');
           });
 
-      mongo.testNeeding("changeStreams", "a change stream sees the tenant's changes", async () => {
+      mongo.testNeeding(
+        "changeStreams",
+        "a change stream sees the tenant's changes",
+        seesItsChanges,
+      );
+      async function seesItsChanges() {
         const stream = Items.byTenant("acme").watch();
         const change = stream.next() as Promise<{ fullDocument: Item }>;
         await expect.poll(opened).toBeDefined();
@@ -61,29 +66,35 @@ describeMongo("what a bound model reaches besides", (mongo) => {
         await Items.byTenant("acme").create({ n: 2 });
         expect((await change).fullDocument).toMatchObject({ n: 2, tenantId: "acme" });
         await stream.close();
-      });
+      }
 
       mongo.testNeeding(
         "lookupPipeline",
         "a $lookup finds the tenant's documents only",
-        async () => {
-          await Items.byTenant("acme").create({ n: 1 });
-          await Items.byTenant("bolt").create({ n: 2 });
-          const found = await Items.byTenant("acme").aggregate<{ all: Item[] }>([
-            { $lookup: { from: "items", pipeline: [], as: "all" } },
-          ]);
-          expect(found.map(({ all }) => all.map(({ n }) => n))).toEqual([[1]]);
-        },
+        joinsItsOwn,
       );
+      async function joinsItsOwn() {
+        await Items.byTenant("acme").create({ n: 1 });
+        await Items.byTenant("bolt").create({ n: 2 });
+        const found = await Items.byTenant("acme").aggregate<{ all: Item[] }>([
+          { $lookup: { from: "items", pipeline: [], as: "all" } },
+        ]);
+        expect(found.map(({ all }) => all.map(({ n }) => n))).toEqual([[1]]);
+      }
 
-      mongo.testNeeding("transactions", "a session of a bound model is the tenant's", async () => {
+      mongo.testNeeding(
+        "transactions",
+        "a session of a bound model is the tenant's",
+        keepsItsSession,
+      );
+      async function keepsItsSession() {
         const Bound = Items.byTenant("acme");
         await Bound.create({ n: 1 });
         const session = await site.inSystem(() => Bound.startSession());
         await session.withTransaction(() => Bound.create([{ n: 2 }], { session }));
         await session.endSession();
         expect(await Bound.distinct("n")).toEqual([1, 2]);
-      });
+      }
 
       test("a tenant in a database of its own has its documents there, without a tenant", async () => {
         const own = mongo.database();

@@ -106,7 +106,7 @@ describeMongo("one service on the models of a Mongoose connection", (mongo) => {
           const { mongoose } = site;
           const { root, containers } = containersOf(kit);
           await containers.run("acme", async ({ get }) => {
-            expect(() => get("note")).toThrow();
+            expect(() => get("note")).toThrow("note");
           });
           mongoose.model("note", new mongoose.Schema({ title: String }));
           await containers.run("acme", async ({ get }) => {
