@@ -1,22 +1,16 @@
 import { randomUUID } from "node:crypto";
 import { createPartywall, type Partywall } from "partywall";
-import {
-  memoryStore,
-  postgresInvalidation,
-  postgresStore,
-  type TenantStore,
-} from "partywall/registry";
+import { postgresInvalidation, postgresStore } from "partywall/registry";
 import pg from "pg";
-import { afterAll, beforeAll, describe, expect, it, onTestFinished } from "vitest";
+import { afterAll, beforeAll, expect, it, onTestFinished } from "vitest";
 import { codeOf } from "../scope/instance.js";
 import { describeEngine } from "../support/engine.js";
 import { testDatabase, withClient, type TestDatabase } from "../support/postgres.js";
+import { describeStores } from "./stores.js";
 
-type Open = () => TenantStore;
-
-function domainsOf(open: Open): void {
+describeStores("a domain", (stores) => {
   async function registry(): Promise<Partywall> {
-    const pw = createPartywall({ realm: randomUUID(), store: open() });
+    const pw = createPartywall({ realm: randomUUID(), store: stores.open() });
     onTestFinished(() => pw.close());
     for (const id of ["acme", "globex"]) await pw.tenants.create({ id, slug: id, name: id });
     return pw;
@@ -110,13 +104,9 @@ function domainsOf(open: Open): void {
     const pw = await registry();
     expect(await codeOf(() => pw.tenants.addDomain("acme", name))).toBe("PW_TENANT_INVALID");
   });
-}
-
-describe("a domain in memory", () => {
-  domainsOf(() => memoryStore());
 });
 
-describeEngine("postgres", "a domain in PostgreSQL", () => {
+describeEngine("postgres", "a domain, in PostgreSQL", () => {
   let database: TestDatabase;
   let tables = 0;
   beforeAll(async () => {
@@ -124,8 +114,6 @@ describeEngine("postgres", "a domain in PostgreSQL", () => {
   });
   afterAll(() => database.drop());
   const fresh = () => ({ connectionString: database.url, table: `tenants_${(tables += 1)}` });
-
-  domainsOf(() => postgresStore(pg, fresh()));
 
   it("that was added or removed on one node is seen on another", async () => {
     const options = fresh();

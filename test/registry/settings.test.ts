@@ -14,6 +14,7 @@ import { afterAll, beforeAll, describe, expect, it, onTestFinished } from "vites
 import { codeOf, rejectionOf } from "../scope/instance.js";
 import { describeEngine } from "../support/engine.js";
 import { testDatabase, withClient, type TestDatabase } from "../support/postgres.js";
+import { describeStores } from "./stores.js";
 
 interface ShopSettings {
   locale: "en" | "de" | "fr";
@@ -56,9 +57,9 @@ async function twoTenants(store: TenantStore) {
   return pw;
 }
 
-function settingsIn(fresh: () => TenantStore): void {
+describeStores("settings", (stores) => {
   it("are the defaults until the tenant has its own", async () => {
-    const pw = await twoTenants(fresh());
+    const pw = await twoTenants(stores.open());
     await pw.tenants.updateSettings("acme", { locale: "de" });
     expect(await pw.run("acme", () => pw.settings())).toEqual({ locale: "de", seats: 5 });
     expect(await pw.run("globex", () => pw.settings())).toEqual({ locale: "en", seats: 5 });
@@ -67,7 +68,7 @@ function settingsIn(fresh: () => TenantStore): void {
   });
 
   it("change by their names and go back to the default", async () => {
-    const pw = await twoTenants(fresh());
+    const pw = await twoTenants(stores.open());
     await pw.tenants.updateSettings("acme", { locale: "de", seats: 7 });
     const mail = { from: "a@acme.test", copies: ["b@acme.test"] };
     expect(await pw.tenants.updateSettings("acme", { locale: undefined, mail })).toEqual({
@@ -80,7 +81,7 @@ function settingsIn(fresh: () => TenantStore): void {
   });
 
   it("that the schema refuses are not recorded, and the message does not repeat them", async () => {
-    const pw = await twoTenants(fresh());
+    const pw = await twoTenants(stores.open());
     const wrong = { seats: 2, locale: "tlh-secret" as "en" };
     const error = await rejectionOf(() => pw.tenants.updateSettings("acme", wrong));
     expect(error).toMatchObject({ code: "PW_TENANT_INVALID" });
@@ -90,7 +91,7 @@ function settingsIn(fresh: () => TenantStore): void {
   });
 
   it("of two who change different ones at once are both kept", async () => {
-    const pw = await twoTenants(fresh());
+    const pw = await twoTenants(stores.open());
     await Promise.all([
       pw.tenants.updateSettings("acme", { locale: "fr" }),
       pw.tenants.updateSettings("acme", { seats: 9 }),
@@ -99,7 +100,7 @@ function settingsIn(fresh: () => TenantStore): void {
   });
 
   it("are kept when the rest of the record changes, and the rest when they do", async () => {
-    const pw = await twoTenants(fresh());
+    const pw = await twoTenants(stores.open());
     await pw.tenants.addDomain("acme", "shop.acme.test");
     await pw.tenants.updateSettings("acme", { seats: 9 });
     await pw.tenants.update("acme", { name: "Acme Inc." });
@@ -109,10 +110,6 @@ function settingsIn(fresh: () => TenantStore): void {
       settings: { seats: 9 },
     });
   });
-}
-
-describe("settings in memory", () => {
-  settingsIn(() => memoryStore());
 });
 
 describe("settings", () => {
@@ -296,7 +293,7 @@ describe("settings", () => {
   });
 });
 
-describeEngine("postgres", "settings in PostgreSQL", () => {
+describeEngine("postgres", "settings, in PostgreSQL", () => {
   let database: TestDatabase;
   let tables = 0;
   beforeAll(async () => {
@@ -304,8 +301,6 @@ describeEngine("postgres", "settings in PostgreSQL", () => {
   });
   afterAll(() => database.drop());
   const fresh = () => ({ connectionString: database.url, table: `settings_${(tables += 1)}` });
-
-  settingsIn(() => postgresStore(pg, fresh()));
 
   it("that were changed on one node are seen on another", async () => {
     const options = fresh();

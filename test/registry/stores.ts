@@ -1,0 +1,67 @@
+import { memoryStore, postgresStore, type TenantStore } from "partywall/registry";
+import pg from "pg";
+import { afterAll, afterEach, beforeAll, describe } from "vitest";
+import { describeEngine } from "../support/engine.js";
+import { testDatabase, type TestDatabase } from "../support/postgres.js";
+
+/** Stores of one kind; all are closed after the test. */
+export interface Stores {
+  /** A store over nothing yet. */
+  open(): TenantStore;
+  /** Stores over the same records, nothing yet, as so many processes have them. */
+  openMany(count: number): TenantStore[];
+}
+
+/** Opens a store over the records that a number stands for. */
+type Opening = (records: number) => TenantStore;
+
+/**
+ * Runs a suite once on each kind of store there is.
+ *
+ * @example
+ * ```ts
+ * describeStores("a store", (stores) => {
+ *   test("…", async () => { await stores.open().insert(record()); });
+ * });
+ * ```
+ */
+export function describeStores(title: string, suite: (stores: Stores) => void): void {
+  describe(`${title}, in memory`, () => {
+    const kept = new Map<number, TenantStore>();
+    const opening: Opening = (records) => {
+      const store = kept.get(records) ?? memoryStore();
+      kept.set(records, store);
+      return store;
+    };
+    suite(storesOf(opening));
+  });
+
+  describeEngine("postgres", `${title}, in PostgreSQL`, () => {
+    let database: TestDatabase;
+    beforeAll(async () => void (database = await testDatabase()));
+    afterAll(() => database.drop());
+    suite(
+      storesOf((records) =>
+        postgresStore(pg, { connectionString: database.url, table: `tenants_${records}` }),
+      ),
+    );
+  });
+}
+
+function storesOf(opening: Opening): Stores {
+  let records = 0;
+  const closers: (() => Promise<void> | undefined)[] = [];
+  afterEach(async () => {
+    for (const close of closers.splice(0)) await close();
+  });
+  const openMany = (count: number): TenantStore[] => {
+    records += 1;
+    return Array.from({ length: count }, () => {
+      const store = opening(records);
+      const { close } = store;
+      closers.push(async () => close?.());
+      return store;
+    });
+  };
+  return { openMany, open: () => openMany(1)[0]! };
+}
