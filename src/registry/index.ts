@@ -1,6 +1,14 @@
 export type { CacheOptions } from "./cache.js";
 export { hardenedStore } from "./hardened-store.js";
 export { memoryStore } from "./memory-store.js";
+export type {
+  MongoClient,
+  MongoCollection,
+  MongoConnection,
+  MongoDocument,
+  MongoModule,
+} from "./mongodb-driver.js";
+export { mongoStore, type MongoStoreOptions } from "./mongodb-store.js";
 export type { PgClient, PgModule, PgPool, PostgresConnection } from "./postgres-driver.js";
 export { postgresInvalidation, type PostgresInvalidationOptions } from "./postgres-invalidation.js";
 export { postgresStore, type PostgresStoreOptions } from "./postgres-store.js";

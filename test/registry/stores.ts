@@ -1,7 +1,10 @@
-import { memoryStore, postgresStore, type TenantStore } from "partywall/registry";
+import { memoryStore, mongoStore, postgresStore, type TenantStore } from "partywall/registry";
 import pg from "pg";
-import { afterAll, afterEach, beforeAll, describe } from "vitest";
+import { afterAll, afterEach, beforeAll, describe, test } from "vitest";
+import { DRIVERS } from "../guards/mongodb/drivers.js";
 import { describeEngine } from "../support/engine.js";
+import type { MongoFeature } from "../support/mongo-features.js";
+import { describeMongo } from "../support/mongo.js";
 import { testDatabase, type TestDatabase } from "../support/postgres.js";
 
 /** Stores of one kind; all are closed after the test. */
@@ -10,13 +13,15 @@ export interface Stores {
   open(): TenantStore;
   /** Stores over the same records, nothing yet, as so many processes have them. */
   openMany(count: number): TenantStore[];
+  /** As `testNeeding` of `describeMongo`, of servers of MongoDB's protocol; every other store has what it takes. */
+  testNeeding(feature: MongoFeature, name: string, run: () => Promise<void>): void;
 }
 
 /** Opens a store over the records that a number stands for. */
 type Opening = (records: number) => TenantStore;
 
 /**
- * Runs a suite once on each kind of store there is.
+ * Runs a suite once on each kind of store there is, the one on MongoDB with the newest driver unless told.
  *
  * @example
  * ```ts
@@ -25,7 +30,11 @@ type Opening = (records: number) => TenantStore;
  * });
  * ```
  */
-export function describeStores(title: string, suite: (stores: Stores) => void): void {
+export function describeStores(
+  title: string,
+  suite: (stores: Stores) => void,
+  drivers: typeof DRIVERS = DRIVERS.slice(0, 1),
+): void {
   describe(`${title}, in memory`, () => {
     const kept = new Map<number, TenantStore>();
     const opening: Opening = (records) => {
@@ -46,9 +55,25 @@ export function describeStores(title: string, suite: (stores: Stores) => void): 
       ),
     );
   });
+
+  describeMongo(`${title}, in MongoDB`, (mongo) => {
+    let database: string;
+    beforeAll(() => void (database = mongo.database().databaseName));
+    for (const [name, driver] of drivers) {
+      describe(`with ${name}`, () => {
+        const prefix = `tenants_${DRIVERS.findIndex((one) => one[1] === driver)}`;
+        const opening: Opening = (records) =>
+          mongoStore(driver, { url: mongo.url, database, collection: `${prefix}_${records}` });
+        suite(storesOf(opening, mongo.testNeeding));
+      });
+    }
+  });
 }
 
-function storesOf(opening: Opening): Stores {
+function storesOf(
+  opening: Opening,
+  testNeeding: Stores["testNeeding"] = (_, ...what) => test(...what),
+): Stores {
   let records = 0;
   const closers: (() => Promise<void> | undefined)[] = [];
   afterEach(async () => {
@@ -63,5 +88,5 @@ function storesOf(opening: Opening): Stores {
       return store;
     });
   };
-  return { openMany, open: () => openMany(1)[0]! };
+  return { openMany, open: () => openMany(1)[0]!, testNeeding };
 }

@@ -174,6 +174,32 @@ export const MONGO_FEATURES = {
       same(await documents.countDocuments({ tenantId: "a", n: 1, m: 2 }), 1);
     },
   },
+  atomicUpdate: {
+    on: ["mongo-java-server", "mongod"],
+    probe: async (database) => {
+      const documents = database.collection<{ _id: number; n: number }>("c");
+      for (let _id = 0; _id < 100; _id += 1) {
+        // oxlint-disable-next-line no-await-in-loop -- a race for one document after the other
+        await documents.insertOne({ _id, n: 0 });
+        const claim = () => documents.findOneAndUpdate({ _id, n: 0 }, { $set: { n: 1 } });
+        // oxlint-disable-next-line no-await-in-loop -- see above
+        const found = await Promise.all(Array.from({ length: 6 }, claim));
+        same(found.filter((one) => one !== null).length, 1);
+      }
+    },
+  },
+  concurrentIndexes: {
+    on: ["mongo-java-server", "mongod"],
+    probe: async (database) => {
+      await database.collection("warm").insertMany([{}, {}]);
+      for (let round = 0; round < 20; round += 1) {
+        const create = () =>
+          database.collection(`c${round}`).createIndexes([{ key: { n: 1 } }, { key: { m: 1 } }]);
+        // oxlint-disable-next-line no-await-in-loop -- one collection after the other
+        await Promise.all(Array.from({ length: 6 }, create));
+      }
+    },
+  },
   uniqueIndex: {
     on: ALL,
     probe: async (database) => {
