@@ -72,7 +72,8 @@ export function describeStores(
 
 function storesOf(
   opening: Opening,
-  testNeeding: Stores["testNeeding"] = (_, ...what) => test(...what),
+  // oxlint-disable-next-line vitest/expect-expect -- the caller's test has its own
+  testNeeding: Stores["testNeeding"] = (_, name, run) => test(name, run),
 ): Stores {
   let records = 0;
   const closers: (() => Promise<void> | undefined)[] = [];
