@@ -97,7 +97,7 @@ export class TenantLock {
 }
 
 /** What stands for a tenant's data at its premises, among the notes. */
-export function workId(premises: Premises): string {
+function workId(premises: Premises): string {
   return `${premises.strategy} ${premises.tenantId}`;
 }
 

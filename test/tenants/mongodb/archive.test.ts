@@ -227,8 +227,13 @@ describeMongo("an archive of one tenant's documents", (mongo) => {
         /^PW_ARCHIVE_INVALID: .*not of PostgreSQL.*partywall\/tenants\/mongodb/,
       );
       const header = {
-        ...{ partywall: "tenant-archive", version: 1, engine: "postgres", tenantId: "acme" },
-        ...{ strategy: "row", takenAt: "2026-01-01T00:00:00.000Z", tables: [] },
+        partywall: "tenant-archive",
+        version: 1,
+        engine: "postgres",
+        tenantId: "acme",
+        strategy: "row",
+        takenAt: "2026-01-01T00:00:00.000Z",
+        tables: [],
       };
       const home = grounds.own(mongo.database(), "acme");
       expect(await refusal(importTenant(home, source(`${JSON.stringify(header)}\n`)))).toMatch(

@@ -63,7 +63,9 @@ describeMongo("a process that is killed at its work on a tenant's documents", (m
     const job: DataJob = {
       do: "erase",
       premises: placeOf(at),
-      ...{ record, confirm: "acme-inc", batchRows: 200 },
+      record,
+      confirm: "acme-inc",
+      batchRows: 200,
     };
     let before = DOCUMENTS;
     for (const rows of [400, 2000]) {

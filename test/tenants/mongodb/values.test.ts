@@ -174,8 +174,12 @@ describeMongo("values of every type", (mongo) => {
       const [value] = VALUES[name ?? "an int"]!;
       const line = lineOf(BSON, documentWith(value))!;
       const header = {
-        ...{ partywall: "tenant-archive", version: 1, engine: "mongodb", tenantId: "acme" },
-        ...{ strategy: "row", takenAt: "2026-01-01T00:00:00.000Z" },
+        partywall: "tenant-archive",
+        version: 1,
+        engine: "mongodb",
+        tenantId: "acme",
+        strategy: "row",
+        takenAt: "2026-01-01T00:00:00.000Z",
         tables: [{ name: "values", estimate: 1 }],
       };
       const home = mongo.database();
