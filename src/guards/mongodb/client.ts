@@ -91,10 +91,11 @@ export function guardedClientClass(
         const home = client === APP;
         const select = home ? own : await selecting(clients, client);
         const through = home ? this : clients.client(client);
-        await clients.prove(through);
+        // Awaited only where there is something to wait for: this is done for every operation.
+        if (!clients.isProved(through)) await clients.prove(through);
         // In a tenant's own database a view joins nothing but the tenant's; a system scope may read all.
-        if (ticket.kind !== "system" && ticket.database === undefined)
-          await clients.knowViews(client, through);
+        const joins = ticket.kind !== "system" && ticket.database === undefined;
+        if (joins && !clients.knowsViews(client)) await clients.knowViews(client, through);
         const server = await select(selector, options);
         clients.assertGuarded(client, server);
         return server;

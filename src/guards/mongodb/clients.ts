@@ -22,6 +22,7 @@ export class Clients {
   readonly #classes = new Map<string, ConnectionClass>();
   readonly #clients = new Map<string, MongoClient>();
   readonly #proofs = new WeakMap<MongoClient, Promise<void>>();
+  readonly #proved = new WeakSet<MongoClient>();
   #closed = false;
 
   constructor(
@@ -80,12 +81,18 @@ export class Clients {
     throw bypassed("The driver makes connections that are not the guard's");
   }
 
+  /** Whether a client was proved. */
+  isProved(client: MongoClient): boolean {
+    return this.#proved.has(client);
+  }
+
   /** Proves once for each client that what is sent over it comes by the guard. */
   async prove(client: MongoClient): Promise<void> {
     const known = this.#proofs.get(client) ?? this.#prove(client);
     this.#proofs.set(client, known);
     try {
       await known;
+      this.#proved.add(client);
     } catch (error) {
       this.#proofs.delete(client);
       throw error;
@@ -105,6 +112,11 @@ export class Clients {
     } finally {
       await session.endSession();
     }
+  }
+
+  /** Whether the views of a client's server are known and fresh. */
+  knowsViews(key: string): boolean {
+    return this.#rules.views.isFresh(key);
   }
 
   /** Sees to it that the views of the databases which tenants share are known, of a client's server. */

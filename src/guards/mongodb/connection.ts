@@ -8,7 +8,7 @@ import { bypassed, expelled, foreignCursor, moved, passable } from "./refusals.j
 import type { Running } from "./running.js";
 import { serverVersion } from "./server-version.js";
 import type { TicketOffice } from "./ticket-office.js";
-import { placeOf, type Ticket } from "./ticket.js";
+import type { Ticket } from "./ticket.js";
 import type { Views } from "./views.js";
 
 /** What the guarded connections of one guard have in common. */
@@ -75,7 +75,7 @@ export function guardedConnectionClass(
     const [name = ""] = Object.keys(command);
     if (tenantId === undefined || ENDING.has(name)) return;
     if (running.isExpelled(tenantId)) throw expelled();
-    if (running.hasMoved(tenantId, placeOf(ticket))) throw moved();
+    if (running.hasMoved(tenantId, ticket.place)) throw moved();
   }
 
   return class GuardedConnection extends internals.Connection {
@@ -129,13 +129,14 @@ export function guardedConnectionClass(
     ): Promise<unknown> {
       const { session } = options;
       const ticket = session && office.ticketOf(session);
-      const send = () => super.command(namespace, command, options, responseType);
-      if (ticket === undefined) return send();
+      if (ticket === undefined) return super.command(namespace, command, options, responseType);
+      running.began(ticket.tenantId, this);
       try {
-        const answer = await running.during(ticket.tenantId, this, send);
+        const answer = await super.command(namespace, command, options, responseType);
         cursors.answered(ticket, this.address, command, answer);
         return answer;
       } finally {
+        running.ended(ticket.tenantId, this);
         if (ticket.kind === "system" && MAKES_VIEWS.some((name) => name in command)) views.forget();
       }
     }

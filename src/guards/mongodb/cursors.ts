@@ -18,7 +18,10 @@ export class OpenCursors {
 
   /** Whether every cursor that a command names was opened by the ticket's holder, on the server at `address`. */
   mayName({ holder }: Ticket, address: string, command: MongoDocument): boolean {
-    return namedIds(command).every((id) => this.#holders.get(keyOf(address, id)) === holder);
+    const named = namedIds(command);
+    return (
+      named.length === 0 || named.every((id) => this.#holders.get(keyOf(address, id)) === holder)
+    );
   }
 
   /** Notes what an answer says of cursors. */
@@ -48,10 +51,12 @@ export class OpenCursors {
 
 const keyOf = (address: string, id: string) => `${address}/${id}`;
 
-function namedIds(command: MongoDocument): string[] {
+const NONE: readonly string[] = [];
+
+function namedIds(command: MongoDocument): readonly string[] {
   if ("getMore" in command) return [textOf(command["getMore"])];
   const { killCursors, cursors } = command;
-  if (killCursors === undefined) return [];
+  if (killCursors === undefined) return NONE;
   return Array.isArray(cursors) ? cursors.map(textOf) : [""];
 }
 

@@ -5,7 +5,9 @@ export function withoutSequences(
   { DocumentSequence }: MongoInternals,
   command: MongoDocument,
 ): { readonly command: MongoDocument; readonly fields: readonly string[] } {
-  const fields = Object.keys(command).filter((key) => command[key] instanceof DocumentSequence);
+  const fields: string[] = [];
+  for (const key of Object.keys(command))
+    if (command[key] instanceof DocumentSequence) fields.push(key);
   if (fields.length === 0) return { command, fields };
   const plain = { ...command };
   for (const field of fields) {

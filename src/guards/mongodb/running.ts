@@ -20,7 +20,7 @@ export class Running {
   }
 
   /** Whether a tenant was let in somewhere else, after a scope of it was opened. */
-  hasMoved(tenantId: string, place: string): boolean {
+  hasMoved(tenantId: string, place: string | undefined): boolean {
     const now = this.#places.get(tenantId);
     return now !== undefined && now !== place;
   }
@@ -38,23 +38,22 @@ export class Running {
     return tenant;
   }
 
-  /** Counts a command in until it is answered. */
-  async during<T>(
-    tenantId: string | undefined,
-    connection: MongoConnection,
-    send: () => Promise<T>,
-  ): Promise<T> {
-    if (tenantId === undefined) return send();
+  /** Counts a command in, to be counted out by {@link ended} when it is answered. */
+  began(tenantId: string | undefined, connection: MongoConnection): void {
+    if (tenantId === undefined) return;
     const { connections } = this.#of(tenantId);
     connections.set(connection, (connections.get(connection) ?? 0) + 1);
-    try {
-      return await send();
-    } finally {
-      const left = (connections.get(connection) ?? 1) - 1;
-      if (left > 0) connections.set(connection, left);
-      else connections.delete(connection);
-      this.#tidy(tenantId);
-    }
+  }
+
+  /** Counts a command out. */
+  ended(tenantId: string | undefined, connection: MongoConnection): void {
+    const connections =
+      tenantId === undefined ? undefined : this.#tenants.get(tenantId)?.connections;
+    if (tenantId === undefined || connections === undefined) return;
+    const left = (connections.get(connection) ?? 1) - 1;
+    if (left > 0) connections.set(connection, left);
+    else connections.delete(connection);
+    this.#tidy(tenantId);
   }
 
   /** Notes a session that may hold a transaction, until it has ended. */

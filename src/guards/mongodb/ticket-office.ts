@@ -4,7 +4,7 @@ import type { GuardHost } from "../../scope/guard.js";
 import { outside } from "../../scope/outside.js";
 import { refusal } from "../../scope/rules.js";
 import type { Scope } from "../../scope/scope.js";
-import type { Tenant } from "../../scope/tenant.js";
+import type { Placement, Tenant } from "../../scope/tenant.js";
 import { PartywallError } from "../../errors.js";
 import type { MongoSession } from "./driver.js";
 import { noScope, onlyInSystem, passable, scopeSwitch, systemEnded } from "./refusals.js";
@@ -22,7 +22,8 @@ export type Moment = <T>(fn: () => T) => T;
 export class TicketOffice {
   #host: GuardHost | undefined;
   readonly #valueOf: (tenant: Tenant) => unknown;
-  readonly #byScope = new WeakMap<Scope, Ticket>();
+  // By the tenant's record, which the scopes of many requests have in common.
+  readonly #byTenant = new WeakMap<Tenant, { placement: Placement; ticket: Ticket }>();
   readonly #byCursor = new WeakMap<object, Ticket>();
   readonly #bySession = new WeakMap<MongoSession, Ticket>();
   /** What proves that a client's commands come by the guard. */
@@ -60,17 +61,17 @@ export class TicketOffice {
   }
 
   #ticketOf(scope: Scope): Ticket {
-    const known = this.#byScope.get(scope);
-    if (known !== undefined) return known;
-    const ticket = this.#newTicket(scope);
-    this.#byScope.set(scope, ticket);
-    return ticket;
-  }
-
-  #newTicket(scope: Scope): Ticket {
     if (scope.kind === "central") return CENTRAL;
     if (scope.kind === "system") return systemTicket(scope.server ?? DEFAULT_SERVER);
-    return tenantTicket(scope.tenant, scope.placement, this.#valueOf);
+    return this.#ofTenant(scope.tenant, scope.placement);
+  }
+
+  #ofTenant(tenant: Tenant, placement: Placement): Ticket {
+    const known = this.#byTenant.get(tenant);
+    if (known?.placement === placement) return known.ticket;
+    const ticket = tenantTicket(tenant, placement, this.#valueOf);
+    this.#byTenant.set(tenant, { placement, ticket });
+    return ticket;
   }
 
   /** Notes in which scope a cursor was built. */

@@ -15,6 +15,8 @@ export interface Ticket {
   readonly value?: unknown;
   /** The database that is the tenant's alone; absent where tenants share one. */
   readonly database?: string;
+  /** Names the place in which the tenant lives, as {@link placeNamed} does. */
+  readonly place?: string;
 }
 
 /** The ticket of the guard's own proofs; over every client. */
@@ -44,25 +46,25 @@ export function tenantTicket(
   valueOf: (tenant: Tenant) => unknown,
 ): Ticket {
   const database = ownDatabase(placement);
+  const client = clientKey(placement.server ?? DEFAULT_SERVER, "app");
   return {
     holder: `tenant:${tenant.id}`,
     kind: "tenant",
-    client: clientKey(placement.server ?? DEFAULT_SERVER, "app"),
+    client,
     tenantId: tenant.id,
+    place: placeOf(client, database),
     value: database === undefined ? valueOf(tenant) : undefined,
     ...(database === undefined ? {} : { database }),
   };
 }
 
-/** Names the place in which the tenant of a ticket lives. */
-export const placeOf = ({ client, database = "" }: Pick<Ticket, "client" | "database">): string =>
-  JSON.stringify([client, database]);
+const placeOf = (client: string, database = ""): string => JSON.stringify([client, database]);
 
 /** Names the place that a placement is. Throws `PW_PLACEMENT` where MongoDB has no such place. */
 export function placeNamed(placement: Placement): string {
   const database = ownDatabase(placement);
   const client = clientKey(placement.server ?? DEFAULT_SERVER, "app");
-  return placeOf({ client, ...(database === undefined ? {} : { database }) });
+  return placeOf(client, database);
 }
 
 // What no tenant's database may be called: the server keeps its own things there.

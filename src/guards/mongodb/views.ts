@@ -9,6 +9,8 @@ const FRESH_MS = 60_000;
 interface Known {
   readonly at: number;
   readonly names: Promise<ReadonlySet<string>>;
+  /** Whether they have come. */
+  read: boolean;
 }
 
 /**
@@ -25,16 +27,23 @@ export class Views {
     this.#vouched = new Set(vouched);
   }
 
+  /** Whether a client's views were read, no longer than a minute ago. */
+  isFresh(client: string): boolean {
+    const known = this.#known.get(client);
+    return known?.read === true && Date.now() - known.at < FRESH_MS;
+  }
+
   /** Reads a client's views where they were never read, or a minute ago. Rejects where they cannot be read. */
   async refresh(client: string, list: () => Promise<ReadonlySet<string>>): Promise<void> {
     const now = Date.now();
     let known = this.#known.get(client);
     if (known === undefined || now - known.at >= FRESH_MS) {
-      known = { at: now, names: list() };
+      known = { at: now, names: list(), read: false };
       this.#known.set(client, known);
     }
     try {
       this.#loaded.set(client, await known.names);
+      known.read = true;
     } catch (error) {
       if (this.#known.get(client) === known) this.#known.delete(client);
       throw error;
