@@ -31,13 +31,14 @@ export function script(): { readonly schema: string; readonly whole: string } {
   return { schema: whole.slice(0, whole.indexOf("INSERT INTO")), whole };
 }
 
-// What makes a tenant's rows its own: the ids stay and collide, names and amounts do not. The first is the original.
+// What makes a tenant's rows its own: the ids stay and collide, names and amounts do not.
 const NAMED = `
 update artist set name = name || ' $k'; update genre set name = name || ' $k'; update track set name = name || ' $k';
 update playlist set name = name || ' $k'; update employee set last_name = last_name || ' $k';
 update customer set last_name = last_name || ' $k'; update invoice set total = total + $k;
 update invoice_line set unit_price = unit_price + $k;`;
-const VARIATIONS: readonly string[] = [
+/** What is done to each shop's rows; of the first, nothing. `$k` stands for its number. */
+export const VARIATIONS: readonly string[] = [
   "",
   `${NAMED} update track set unit_price = unit_price * 3;`,
   `${NAMED} delete from invoice_line where invoice_id in (select invoice_id from invoice where customer_id % 2 = 0);
