@@ -4,6 +4,9 @@ import type { AdminClient } from "./admin.js";
 const LONGEST_BYTES = 63;
 // What some system that the server runs on cannot have in the name of a file.
 const FORBIDDEN = /[/\\. "$*<>:|?\0]/;
+/** Where Partywall keeps what no scope of a tenant may reach. */
+export const JOURNAL_DATABASE = "partywall";
+
 const RESERVED = new Set(["admin", "local", "config"]);
 
 /**
@@ -29,7 +32,11 @@ export async function assertDatabaseName(
     throw refuse('a name has no blanks, dots or any of / \\ " $ * < > : | ?');
   const folded = name.toLowerCase();
   if (RESERVED.has(folded)) throw refuse("that one is the server's own");
-  if ([client.db().databaseName, ...apart].some((one) => one?.toLowerCase() === folded))
+  if (
+    [client.db().databaseName, JOURNAL_DATABASE, ...apart].some(
+      (one) => one?.toLowerCase() === folded,
+    )
+  )
     throw refuse("that one is the application's");
   for (const other of await databaseNames(client)) {
     if (other !== name && other.toLowerCase() === folded)

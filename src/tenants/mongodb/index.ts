@@ -19,6 +19,18 @@ export { homeName } from "../home-name.js";
 export { ownershipMark } from "./mark.js";
 export { provisioner } from "./provisioner.js";
 export type { Provisioner, ProvisionerOptions } from "./provisioner.js";
+export { tenantMover, type TenantMover } from "./move/mover.js";
+export type {
+  ConfirmOptions,
+  HomeBuilder,
+  MovableTenants,
+  MovedTable,
+  MoveOptions,
+  MoveReport,
+  MoverOptions,
+} from "./move/options.js";
+export type { MoveEntry, MoveStep } from "../move/entry.js";
+export type { MovableTenant } from "../move/tenants.js";
 export type { CollectionTemplate, DatabaseTemplate, IndexTemplate } from "./template.js";
 export type { HomePlace } from "./works.js";
 export type { AdminClient, AdminCollection, AdminDatabase, AdminMongo } from "./admin.js";

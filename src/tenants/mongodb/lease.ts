@@ -5,7 +5,7 @@ import type { MongoDocument } from "../../guards/mongodb/driver.js";
 import type { AdminCollection } from "./admin.js";
 
 /** Whoever shows no sign of life for so long has died. */
-const DEAD_AFTER_MS = 6000;
+export const DEAD_AFTER_MS = 6000;
 const BEAT_MS = 1000;
 /** Before others take it for dead it must have stopped by itself. */
 const SURE_FOR_MS = DEAD_AFTER_MS / 2;

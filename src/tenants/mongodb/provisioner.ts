@@ -7,6 +7,7 @@ import { Admins, type AdminClient, type AdminMongo } from "./admin.js";
 import { collectionsOf, provisionDatabase, takeLease } from "./database-home.js";
 import { deprovision, takeDown } from "./deprovision.js";
 import { homePlace } from "./home-place.js";
+import { assertPlaceable } from "./placeable.js";
 import { assertMarkedFor, readMark } from "./mark.js";
 import { assertSharedPlace } from "./shared-place.js";
 import { makeCollections, type CollectionTemplate, type DatabaseTemplate } from "./template.js";
@@ -125,7 +126,7 @@ export function provisioner<Mongo extends AdminMongo>(
 
 async function provision(works: Works, tenant: ProvisionedTenant): Promise<void> {
   const { strategy, server } = tenant.placement;
-  assertPlaceable(tenant);
+  assertPlaceable(tenant.placement);
   await works.admins.with(server, async (client) => {
     if (strategy === "database") return provisionDatabase(client, works, tenant);
     const shared = client.db();
@@ -136,7 +137,7 @@ async function provision(works: Works, tenant: ProvisionedTenant): Promise<void>
 
 async function migrateHome(works: Works, tenant: ProvisionedTenant): Promise<void> {
   const { strategy, server } = tenant.placement;
-  assertPlaceable(tenant);
+  assertPlaceable(tenant.placement);
   if (strategy === "row") return;
   if (
     works.migrate === undefined &&
@@ -168,18 +169,4 @@ async function migrateHome(works: Works, tenant: ProvisionedTenant): Promise<voi
       await lease.release();
     }
   });
-}
-
-function assertPlaceable({ placement: { strategy, secret } }: ProvisionedTenant): void {
-  const why =
-    strategy === "schema"
-      ? "MongoDB has no schemas"
-      : secret === undefined
-        ? undefined
-        : "the guard takes no login for one tenant";
-  if (why === undefined) return;
-  throw new PartywallError(
-    "PW_PLACEMENT",
-    `A tenant cannot be placed in MongoDB so: ${why}. Place it by row, or in a database of its own with a \`name\`.`,
-  );
 }

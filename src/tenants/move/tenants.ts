@@ -21,11 +21,11 @@ export interface MovableTenants {
  * The move that is open and is this one. Undefined where none is open and this one may begin. Throws
  * `PW_TENANT_DATA_REFUSED` where it may not.
  */
-export function continued(
+export function continued<Entry extends MoveEntry>(
   { slug, status, placement }: MovableTenant,
   to: Placement,
-  open: MoveEntry | undefined,
-): MoveEntry | undefined {
+  open: Entry | undefined,
+): Entry | undefined {
   if (open !== undefined && isDeepStrictEqual(open.to, to)) return open;
   if (open !== undefined) {
     throw refused(
@@ -45,10 +45,10 @@ export function continued(
 }
 
 /** The move whose old copy may be removed. Throws `PW_TENANT_DATA_REFUSED` where there is none. */
-export function confirmable(
+export function confirmable<Entry extends MoveEntry>(
   { slug, placement }: MovableTenant,
-  open: MoveEntry | undefined,
-): MoveEntry {
+  open: Entry | undefined,
+): Entry {
   if (open?.step !== "kept") {
     throw refused(
       `The tenant ${slug} has no old copy to remove: it was not moved, or its move has not ended. Move it first.`,
@@ -63,10 +63,10 @@ export function confirmable(
 }
 
 /** The move that may be given up. Throws `PW_TENANT_DATA_REFUSED` where there is none, or it was cut over. */
-export function revocable(
+export function revocable<Entry extends MoveEntry>(
   { slug, placement }: MovableTenant,
-  open: MoveEntry | undefined,
-): MoveEntry {
+  open: Entry | undefined,
+): Entry {
   if (open === undefined) {
     throw refused(`The tenant ${slug} is not being moved. There is nothing to give up.`);
   }

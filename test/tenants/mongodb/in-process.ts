@@ -1,47 +1,75 @@
-import { spawn } from "node:child_process";
+import { fork, type ChildProcess } from "node:child_process";
 import { fileURLToPath } from "node:url";
+import type { Placement } from "partywall";
 import type { CollectionTemplate, ProvisionedTenant } from "partywall/tenants/mongodb";
 import { startRelay } from "../../guards/mongodb/relay.js";
 
 const WORKER = fileURLToPath(new URL("./worker.ts", import.meta.url));
 
 /** What a process of its own is to do. */
-export interface Job {
-  readonly do: "provision" | "deprovision";
+export type Job = {
   readonly admin: string;
+  readonly realm: string;
   readonly tenant: ProvisionedTenant;
   readonly collections: readonly CollectionTemplate[];
+} & (
+  | { readonly do: "provision" | "deprovision" | "confirm" | "giveUp" }
+  | { readonly do: "move"; readonly to: Placement }
+);
+
+/** What the process asks of this one, and what it is answered. */
+export interface Call {
+  readonly number: number;
+  readonly name: string;
+  readonly args: readonly unknown[];
 }
 
-// What the driver says by itself, and what keeps a lease.
+// What the driver says by itself.
 const CHATTER = new Set(["hello", "ismaster", "ping", "endSessions"]);
 
 /**
- * Does a job in a process of its own that is killed without warning when it sends its command of that number, before the server hears
- * it. Resolves to the name of that command, or to undefined where the job was done before. Rejects with what it printed otherwise.
+ * Does a job in a process of its own that is killed without warning when it sends its command, or asks its question, of that number,
+ * before anybody hears it. Resolves to the name of that one, or to undefined where the job was done before. Rejects with what it printed
+ * otherwise.
  */
-export async function killedAt(job: Job, number: number): Promise<string | undefined> {
+export async function killedAt(
+  job: Job,
+  number: number,
+  answers: Readonly<Record<string, (...args: never[]) => Promise<unknown>>> = {},
+): Promise<string | undefined> {
   const { protocol, host, pathname } = new URL(job.admin);
-  let child: ReturnType<typeof spawn> | undefined;
+  let child: ChildProcess | undefined;
   let heard = 0;
   let last: string | undefined;
-  const relay = await startRelay(`${protocol}//${host}/`, (command) => {
-    if (CHATTER.has(command) || last !== undefined) return;
+  const isLast = (name: string): boolean => {
+    if (last !== undefined) return true;
     heard += 1;
-    if (heard < number) return;
-    last = command;
+    if (heard < number) return false;
+    last = name;
     child?.kill("SIGKILL");
-    relay.mute();
+    return true;
+  };
+  const relay = await startRelay(`${protocol}//${host}/`, (command) => {
+    if (!CHATTER.has(command) && isLast(command)) relay.mute();
   });
   try {
-    const admin = `${relay.url}${pathname.slice(1)}`;
-    child = spawn(
-      process.execPath,
-      ["--import", "tsx", WORKER, JSON.stringify({ ...job, admin })],
-      { stdio: ["ignore", "inherit", "pipe"] },
-    );
+    const sent = { ...job, admin: `${relay.url}${pathname.slice(1)}` };
+    child = fork(WORKER, [JSON.stringify(sent)], {
+      execArgv: ["--import", "tsx"],
+      stdio: ["ignore", "inherit", "pipe", "ipc"],
+    });
+    const { stderr } = child;
     let errors = "";
-    child.stderr!.setEncoding("utf8").on("data", (text: string) => (errors += text));
+    stderr!.setEncoding("utf8").on("data", (text: string) => (errors += text));
+    child.on("message", (message) => {
+      const call = message as Call;
+      if (isLast(call.name)) return;
+      const reply = (answer: object) => child?.send({ number: call.number, ...answer });
+      answers[call.name]!(...(call.args as never[])).then(
+        (value) => reply({ value }),
+        (error: Error) => reply({ error: error.message }),
+      );
+    });
     await new Promise<void>((done, fail) => {
       child!.once("error", fail);
       child!.once("close", (code, signal) => {
@@ -52,5 +80,21 @@ export async function killedAt(job: Job, number: number): Promise<string | undef
     return last;
   } finally {
     await relay.close();
+  }
+}
+
+/** Kills one for each of the moments that there are, some at a time, until one is done before its turn; resolves to their names. */
+export async function atEveryMoment(
+  kill: (number: number) => Promise<string | undefined>,
+  options: { readonly step?: number; readonly atOnce?: number } = {},
+): Promise<string[]> {
+  const { step = 1, atOnce = 4 } = options;
+  const names: string[] = [];
+  for (let number = 1; ; number += step * atOnce) {
+    const some = await Promise.all(
+      Array.from({ length: atOnce }, (_, more) => kill(number + step * more)),
+    );
+    for (const name of some) if (name !== undefined) names.push(name);
+    if (some.includes(undefined)) return names;
   }
 }

@@ -1,7 +1,7 @@
 import { beforeEach, expect, test } from "vitest";
 import { describeMongo } from "../../support/mongo.js";
 import { collectionsIn, indexesOf, markOf, newcomer, openHomes } from "./homes.js";
-import { killedAt, type Job } from "./in-process.js";
+import { atEveryMoment, killedAt, type Job } from "./in-process.js";
 
 const COLLECTIONS = [
   { name: "orders", indexes: [{ key: { number: 1 }, unique: true, name: "number_1" }] },
@@ -14,23 +14,17 @@ describeMongo("a process that is killed at its work on a home", (mongo) => {
     site = openHomes(mongo);
   });
 
-  /** Kills one for each of its commands, a few at a time, until one is done before its turn; resolves to those commands. */
-  const atEveryCommand = async (
-    kill: (number: number) => Promise<string | undefined>,
-  ): Promise<string[]> => {
-    const commands: string[] = [];
-    for (let number = 1; ; number += 4) {
-      const some = await Promise.all([0, 1, 2, 3].map((more) => kill(number + more)));
-      for (const command of some) if (command !== undefined) commands.push(command);
-      if (some.includes(undefined)) return commands;
-    }
-  };
-
   test("leaves it half made, and the next one makes it whole", async () => {
-    const commands = await atEveryCommand(async (number) => {
+    const commands = await atEveryMoment(async (number) => {
       const home = site.home();
       const tenant = newcomer(home);
-      const job: Job = { do: "provision", admin: site.admin, tenant, collections: COLLECTIONS };
+      const job: Job = {
+        do: "provision",
+        admin: site.admin,
+        realm: "default",
+        tenant,
+        collections: COLLECTIONS,
+      };
       const command = await killedAt(job, number);
       const stranger = { ...newcomer(), placement: tenant.placement };
       // Nobody else gets what is not its own, however far it had come.
@@ -55,12 +49,18 @@ describeMongo("a process that is killed at its work on a home", (mongo) => {
   }, 240_000);
 
   test("leaves it half taken down, and the next one takes down the rest", async () => {
-    const commands = await atEveryCommand(async (number) => {
+    const commands = await atEveryMoment(async (number) => {
       const home = site.home();
       const tenant = newcomer(home);
       await site.homes({ collections: COLLECTIONS }).provision(tenant);
       await home.collection("orders").insertOne({ number: 1 });
-      const job: Job = { do: "deprovision", admin: site.admin, tenant, collections: [] };
+      const job: Job = {
+        do: "deprovision",
+        admin: site.admin,
+        realm: "default",
+        tenant,
+        collections: [],
+      };
       const command = await killedAt(job, number);
       const gone = { ...tenant, status: "deleted" as const };
       const { dropped } = await site.homes().deprovision(gone, { confirm: tenant.slug });
