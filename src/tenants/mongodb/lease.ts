@@ -28,7 +28,7 @@ export class Lease {
   #sureUntil = 0;
   #lost = false;
   #timer: NodeJS.Timeout | undefined;
-  #beating: Promise<void> | undefined;
+  #turn: Promise<unknown> = Promise.resolve();
 
   private constructor(collection: AdminCollection, id: string, holder: string) {
     this.#collection = collection;
@@ -88,22 +88,35 @@ export class Lease {
   }
 
   #wait(): void {
-    this.#timer = setTimeout(() => void (this.#beating = this.#beat()), BEAT_MS);
+    this.#timer = setTimeout(() => void this.#beat(), BEAT_MS);
     this.#timer.unref();
   }
 
   async #beat(): Promise<void> {
-    const since = performance.now();
     try {
-      const { matchedCount } = await this.#collection.updateOne(this.#mine(), {
-        $inc: { "lease.beat": 1 },
-      });
-      if (matchedCount === 0) this.#lost = true;
-      else if (this.#timer !== undefined) this.#begin(since);
+      const since = await this.#update({ $inc: { "lease.beat": 1 } });
+      if (since !== undefined && this.#timer !== undefined) this.#begin(since);
     } catch {
       // The server may be back for the next one; until then the lease runs out by itself.
       if (this.#timer !== undefined) this.#wait();
     }
+  }
+
+  /**
+   * Updates the document, if this still holds it; resolves to when it was still held, and to undefined where it was lost. One after the
+   * other: not every server keeps two updates of one document at once.
+   */
+  #update(update: MongoDocument): Promise<number | undefined> {
+    const turn = this.#turn.then(async () => {
+      if (this.#lost) return undefined;
+      const since = performance.now();
+      const { matchedCount } = await this.#collection.updateOne(this.#mine(), update);
+      if (matchedCount === 1) return since;
+      this.#lost = true;
+      return undefined;
+    });
+    this.#turn = turn.catch(() => undefined);
+    return turn;
   }
 
   #mine(): MongoDocument {
@@ -119,17 +132,14 @@ export class Lease {
   /** Changes the document, if this still holds it. Throws `PW_TENANT_DATA_FAILED` otherwise. */
   async change(update: MongoDocument): Promise<void> {
     this.assertHeld();
-    const { matchedCount } = await this.#collection.updateOne(this.#mine(), update);
-    if (matchedCount === 1) return;
-    this.#lost = true;
-    throw lostLease();
+    if ((await this.#update(update)) === undefined) throw lostLease();
   }
 
   /** Stops to show signs of life, and says nothing to the server: before the document goes. */
   async end(): Promise<void> {
     clearTimeout(this.#timer);
     this.#timer = undefined;
-    await this.#beating;
+    await this.#turn;
     this.#lost = true;
   }
 

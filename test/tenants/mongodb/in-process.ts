@@ -28,13 +28,18 @@ export interface Call {
 const CHATTER = new Set(["hello", "ismaster", "ping", "endSessions"]);
 
 /**
- * Does a job in a process of its own that is killed without warning when it sends its command, or asks its question, of that number,
- * before anybody hears it. Resolves to the name of that one, or to undefined where the job was done before. Rejects with what it printed
+ * When a process is killed: at its command or question of that number, or at its question of that name, before anybody hears it; or
+ * when that question was done and before it is answered.
+ */
+export type Moment = number | string | { readonly after: string };
+
+/**
+ * Does a job in a process of its own that is killed without warning at a moment. Resolves to the name of that one, or to undefined where the job was done before. Rejects with what it printed
  * otherwise.
  */
 export async function killedAt(
   job: Job,
-  number: number,
+  moment: Moment,
   answers: Readonly<Record<string, (...args: never[]) => Promise<unknown>>> = {},
 ): Promise<string | undefined> {
   const { protocol, host, pathname } = new URL(job.admin);
@@ -44,7 +49,10 @@ export async function killedAt(
   const isLast = (name: string): boolean => {
     if (last !== undefined) return true;
     heard += 1;
-    if (heard < number) return false;
+    if (typeof moment === "number" ? heard < moment : name !== moment) return false;
+    return die(name);
+  };
+  const die = (name: string): true => {
     last = name;
     child?.kill("SIGKILL");
     return true;
@@ -66,7 +74,12 @@ export async function killedAt(
       if (isLast(call.name)) return;
       const reply = (answer: object) => child?.send({ number: call.number, ...answer });
       answers[call.name]!(...(call.args as never[])).then(
-        (value) => reply({ value }),
+        (value) => {
+          if (typeof moment === "object" && moment.after === call.name) {
+            relay.mute();
+            die(`after ${call.name}`);
+          } else reply({ value });
+        },
         (error: Error) => reply({ error: error.message }),
       );
     });

@@ -228,6 +228,20 @@ describeMongo("a home is made", (mongo) => {
     }
   });
 
+  test("not where somebody else began to use it between the look and the mark", async () => {
+    const tenant = newcomer(home);
+    const { document } = ownershipMark({ tenantId: tenant.id });
+    await home
+      .collection<{ _id: string; stage: string }>("partywall.home")
+      .insertOne({ ...document, stage: "claimed" });
+    await home.collection("theirs").insertOne({ n: 1 });
+    await expect(site.homes({ collections: COLLECTIONS }).provision(tenant)).rejects.toMatchObject({
+      code: "PW_PLACEMENT",
+    });
+    expect(await markOf(home)).toBeNull();
+    expect(await home.collection("theirs").countDocuments()).toBe(1);
+  });
+
   test("by row only looked for: collections and indexes that the guard has made", async () => {
     const { shared } = site;
     const homes = site.homes({ collections: COLLECTIONS });
