@@ -1,3 +1,4 @@
+import { PartywallError } from "../errors.js";
 import { codeOf, type MongoClient, type MongoCollection } from "./mongodb-driver.js";
 
 /** Database and collection of the registry, as checked plain names. */
@@ -44,6 +45,9 @@ export function collectionsOf(client: MongoClient, names: CollectionNames): Regi
 export async function createIndexes({ tenants }: RegistryCollections): Promise<void> {
   const there = await indexesOf(tenants);
   const missing = INDEXES.filter((wanted) => !there.some((one) => isSame(one, wanted)));
+  // Servers differ in what they make of it, and one leaves it as it is and says nothing.
+  for (const { key } of missing)
+    if (there.some((one) => keyOf(one) === JSON.stringify(key))) throw unfit(key);
   if (missing.length > 0) await tenants.createIndexes(missing.map((index) => ({ ...index })));
 }
 
@@ -60,9 +64,20 @@ async function indexesOf(tenants: MongoCollection): Promise<readonly object[]> {
 function isSame(index: object, { key, unique }: Index): boolean {
   const found = index as Record<string, unknown>;
   return (
-    JSON.stringify(found["key"]) === JSON.stringify(key) &&
+    keyOf(index) === JSON.stringify(key) &&
     (unique !== true || found["unique"] === true) &&
     found["partialFilterExpression"] === undefined &&
     found["sparse"] !== true
+  );
+}
+
+function keyOf(index: object): string {
+  return JSON.stringify((index as Record<string, unknown>)["key"]);
+}
+
+function unfit(key: Index["key"]): PartywallError {
+  return new PartywallError(
+    "PW_CONFIG",
+    `The registry's collection has an index over ${Object.keys(key).join()} that does not do: mongoStore() needs it over all documents, and the slug's unique. Drop that index; mongoStore() creates its own.`,
   );
 }

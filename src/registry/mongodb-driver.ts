@@ -59,6 +59,8 @@ const DEFAULTS = { serverSelectionTimeoutMS: 5_000, connectTimeoutMS: 5_000 };
  */
 const ALWAYS = {
   readConcern: { level: "majority" },
+  // An address that names a level overrules the line above.
+  readConcernLevel: "majority",
   readPreference: "primary",
   writeConcern: { w: "majority", wtimeoutMS: 10_000 },
   promoteValues: true,
@@ -132,14 +134,20 @@ function told(error: unknown, connection: MongoConnection): string {
   }
   let text = `${error.name}: ${error.message}`;
   for (const secret of secretsOf(connection)) text = text.replaceAll(secret, "[redacted]");
-  return text;
+  // Hosts that the address did not name: members that servers told of, and what names resolve to.
+  return text.replaceAll(/\b[a-z+]+:\/\/\S+|\S+:\d+\b/gi, "[redacted]");
 }
 
 /** The address, and each part of it between two of its signs: login, password, hosts, as written and as meant. */
 function secretsOf({ url = "", clientOptions }: MongoConnection): string[] {
   const [, login = "", hosts = ""] = /^[^:]*:\/\/(?:(.*)@)?([^/?]*)/.exec(url) ?? [];
   const { auth } = (clientOptions ?? {}) as { readonly auth?: Readonly<MongoDocument> };
-  const parts = [...login.split(":"), ...hosts.split(","), auth?.["username"], auth?.["password"]];
+  const parts = [
+    ...login.split(":"),
+    ...hosts.split(/[,:]/),
+    auth?.["username"],
+    auth?.["password"],
+  ];
   const texts = parts.filter((part): part is string => typeof part === "string" && part !== "");
   return [url, ...texts, ...texts.map(decoded)].filter((part) => part !== "");
 }
