@@ -15,7 +15,7 @@ const ENTERED_METHODS = ["save", "$save"];
 const bases = new WeakMap<object, MongooseModel>();
 
 /** The model that a bound model was made of; any other is its own. */
-export const baseOf = (model: MongooseModel): MongooseModel => bases.get(model) ?? model;
+const baseOf = (model: MongooseModel): MongooseModel => bases.get(model) ?? model;
 
 /**
  * The bound models of one scope: a subclass of each model, whose operations and those of its documents run in that scope. Made
