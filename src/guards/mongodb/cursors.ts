@@ -18,10 +18,7 @@ export class OpenCursors {
 
   /** Whether every cursor that a command names was opened by the ticket's holder, on the server at `address`. */
   mayName({ holder }: Ticket, address: string, command: MongoDocument): boolean {
-    const named = namedIds(command);
-    return (
-      named.length === 0 || named.every((id) => this.#holders.get(keyOf(address, id)) === holder)
-    );
+    return namedIds(command).every((id) => this.#holders.get(keyOf(address, id)) === holder);
   }
 
   /** Notes what an answer says of cursors. */
