@@ -3,6 +3,7 @@ import { guardMongo, type GuardMongoOptions } from "partywall/guards/mongodb";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { describeMongo } from "../../support/mongo.js";
 import { DRIVERS } from "./drivers.js";
+import { startRelay } from "./relay.js";
 import { openSite, type Site } from "./site.js";
 
 const NOWHERE = "mongodb://127.0.0.1:1/nowhere";
@@ -94,6 +95,19 @@ describeMongo("the guard proves that it is in the way", (mongo) => {
         const ping = (command: object) => guard.client.db().command(command);
         await guard.assertWired(ping);
         await inA(() => guard.assertWired(ping));
+      });
+
+      test("at the first use of a client, before anything else is sent, and once", async () => {
+        const relay = await startRelay(mongo.url);
+        const proved = await openSite(driver, relay.url + mongo.database().databaseName);
+        try {
+          await proved.inA(() => proved.orders.findOne());
+          await proved.inA(() => proved.orders.findOne());
+          expect([relay.sent("ping"), relay.sent("find")]).toEqual([1, 2]);
+        } finally {
+          await proved.pw.close();
+          await relay.close();
+        }
       });
 
       test("of every login of every server, when it is ready", async () => {
