@@ -1,8 +1,9 @@
 import { PartywallError } from "../errors.js";
-import type { MongoGuard } from "../guards/mongodb/index.js";
+import type { ModelSource, MongoGuard } from "../guards/mongodb/index.js";
 import { runWhereBuilt } from "./mongoose/built.js";
 import { guards } from "./mongoose/guards.js";
 import type { MongooseInternals } from "./mongoose/native.js";
+import { connectionsOf, type DescribedMongoose } from "./mongoose/models.js";
 import { queueInScope } from "./mongoose/queue.js";
 import { showTenant } from "./mongoose/tenant-field.js";
 
@@ -102,4 +103,33 @@ function prepare(guard: MongoGuard, mongoose: MongooseInstance): void {
   queueInScope(internals);
   showTenant(guard, internals);
   guards.set(mongoose, guard);
+  guard.noteModels(mongooseModels(mongoose));
+}
+
+/**
+ * Describes a Mongoose instance to the audit of the guard: its connections, whether over the guard or not, and their models. The
+ * instance of `guardMongoose()` is described already; this is for further copies.
+ *
+ * @example
+ * ```ts
+ * import mongoose from "mongoose";
+ * import { createPartywall } from "partywall";
+ * import { mongooseModels } from "partywall/adapters/mongoose";
+ * import { guardMongo } from "partywall/guards/mongodb";
+ *
+ * const pw = createPartywall({
+ *   mongodb: guardMongo(mongoose.mongo, {
+ *     app: process.env["MONGODB_URL"],
+ *     system: process.env["SYSTEM_MONGODB_URL"],
+ *   }),
+ * });
+ * const other = new mongoose.Mongoose();
+ * const { findings } = await pw.system({ reason: "the nightly audit" }, () =>
+ *   pw.mongodb.audit({ tenants: () => pw.tenants.all(), models: [mongooseModels(other)] }),
+ * );
+ * console.log(findings.length);
+ * ```
+ */
+export function mongooseModels(mongoose: MongooseInstance): ModelSource {
+  return { connections: () => connectionsOf(mongoose as unknown as DescribedMongoose) };
 }

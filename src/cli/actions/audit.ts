@@ -2,12 +2,8 @@ import { PartywallError } from "../../errors.js";
 import type { Partywall } from "../../partywall.js";
 import { auditDatabase } from "../../guards/postgres/audit/audit.js";
 import { auditCodes } from "../../guards/postgres/audit/checks.js";
-import {
-  SEVERITIES,
-  type AuditSubject,
-  type Finding,
-  type Severity,
-} from "../../guards/postgres/audit/check.js";
+import { SEVERITIES, type Severity } from "../../guards/severity.js";
+import type { AuditSubject, Finding } from "../../guards/postgres/audit/check.js";
 import { mendingScript } from "../../guards/postgres/audit/mending-script.js";
 import type { SqlClient } from "../../guards/postgres/ddl/catalog.js";
 import { tableName, type TableName } from "../../guards/postgres/ddl/identifier.js";

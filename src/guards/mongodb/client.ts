@@ -1,5 +1,6 @@
 import { PartywallError } from "../../errors.js";
 import { outside } from "../../scope/outside.js";
+import { GUARD_NAME } from "./client-names.js";
 import type { Clients } from "./clients.js";
 import type {
   MongoClient,
@@ -48,6 +49,7 @@ export function guardedClientClass(
       }
       this.#unconfigured = url === UNCONFIGURED;
       refuseLater(this.options);
+      this.appendMetadata({ name: GUARD_NAME });
       this.s.activeCursors = new BuiltCursors(office);
     }
 

@@ -1,4 +1,5 @@
 import { outside } from "../../scope/outside.js";
+import { GUARD_NAME } from "./client-names.js";
 import { guardedConnectionClass, type ConnectionRules } from "./connection.js";
 import type {
   ConnectionClass,
@@ -61,6 +62,7 @@ export class Clients {
       ...this.#options,
       connectionType: this.connectionClass(key),
     });
+    client.appendMetadata({ name: GUARD_NAME });
     this.#clients.set(key, client);
     return client;
   }

@@ -73,6 +73,7 @@ export interface MongoClient {
   connect(): Promise<unknown>;
   close(force?: boolean): Promise<void>;
   startSession(options?: { readonly owner?: unknown; readonly explicit?: boolean }): MongoSession;
+  appendMetadata(info: { readonly name: string }): void;
   db(name?: string): {
     command(command: MongoDocument, options?: object): Promise<MongoDocument>;
   };
@@ -139,6 +140,7 @@ const CLIENT_METHODS = {
   startSession: 1,
   connect: 0,
   _connect: 0,
+  appendMetadata: 1,
   db: 2,
 } as const;
 

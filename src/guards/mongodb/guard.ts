@@ -1,6 +1,10 @@
 import { PartywallError } from "../../errors.js";
 import type { TenantKey } from "../../scope/directory.js";
 import type { Guard, GuardedTenant, GuardHost } from "../../scope/guard.js";
+import { Auditor } from "./audit/auditor.js";
+import { bootAudit, refuseFindings, type MongoBootAudit } from "./audit/boot-audit.js";
+import type { ModelSource } from "./audit/model-source.js";
+import type { MongoAudit, MongoAuditOptions } from "./audit/options.js";
 import { guardedClientClass, UNCONFIGURED, type GuardedClientClass } from "./client.js";
 import { Clients } from "./clients.js";
 import { OpenCursors } from "./cursors.js";
@@ -12,7 +16,7 @@ import {
   type MongoModule,
 } from "./driver.js";
 import type { GuardMongoOptions } from "./options.js";
-import { bypassed } from "./refusals.js";
+import { auditOutsideSystem, bypassed } from "./refusals.js";
 import { Running } from "./running.js";
 import { clientKey, DEFAULT_SERVER, Servers } from "./servers.js";
 import { TicketOffice, type Moment } from "./ticket-office.js";
@@ -56,6 +60,14 @@ export interface MongoGuard<Driver extends MongoModule = MongoModule> extends Gu
    * `PW_GUARD_BYPASSED` where that did not pass.
    */
   assertWired(send: (command: Record<string, unknown>) => PromiseLike<unknown>): Promise<void>;
+  /**
+   * Reads how every server keeps the tenants' documents, and the documents' tenants, and lists what leads around the guard; see
+   * `docs/reference/audit.md`. Changes nothing, and tells no document or value. To be called in `pw.system()`. Rejects with
+   * `PW_STATEMENT_REFUSED` elsewhere, and with `PW_CONFIG` where a server has no system login.
+   */
+  audit(options?: MongoAuditOptions): Promise<MongoAudit>;
+  /** Lets the audit look at the models and connections of an ODM; for adapters. */
+  noteModels(source: ModelSource): void;
 }
 
 /**
@@ -102,6 +114,8 @@ class GuardOfMongo implements Guard {
   readonly #cursors = new OpenCursors();
   readonly #running = new Running();
   readonly #homes = new Map<string, string>();
+  readonly #audit: Required<MongoBootAudit> | undefined;
+  readonly #auditor: Auditor;
   readonly MongoClient: GuardedClientClass;
   #client: MongoClient | undefined;
   #closing: Promise<unknown> | undefined;
@@ -136,6 +150,15 @@ class GuardOfMongo implements Guard {
       },
     });
     this.MongoClient = guardedClientClass(internals, this.#office, this.#running, this.#clients);
+    this.#audit = options.audit === undefined ? undefined : bootAudit(options.audit);
+    this.#auditor = new Auditor({
+      internals,
+      options,
+      servers: this.#servers,
+      field: this.tenantField,
+      homeOf,
+      assertWired: (send) => this.assertWired(send),
+    });
   }
 
   // The database that a client's connection string names; `test` where it names none, as the driver has it.
@@ -189,6 +212,15 @@ class GuardOfMongo implements Guard {
     await this.#office.proofs.prove(send);
   }
 
+  async audit(options?: MongoAuditOptions): Promise<MongoAudit> {
+    if (this.#office.current()?.kind !== "system") throw auditOutsideSystem();
+    return this.#auditor.audit(options);
+  }
+
+  noteModels(source: ModelSource): void {
+    this.#auditor.note(source);
+  }
+
   async admit({ id, placement }: GuardedTenant): Promise<void> {
     this.#servers.assertKnown(placement.server ?? DEFAULT_SERVER);
     this.#running.admit(id, placeNamed(placement));
@@ -208,6 +240,9 @@ class GuardOfMongo implements Guard {
       if (key === APP) continue;
       await this.#clients.topology(key);
       await this.#clients.prove(this.#clients.client(key));
+    }
+    if (this.#audit !== undefined) {
+      refuseFindings(await this.#auditor.audit(this.#audit), this.#audit);
     }
   }
 

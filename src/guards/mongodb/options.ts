@@ -1,4 +1,5 @@
 import type { Tenant } from "../../scope/tenant.js";
+import type { MongoBootAudit } from "./audit/boot-audit.js";
 import type { MongoDriverParts } from "./driver.js";
 
 /** One server, or replica set, on which tenants may be placed. */
@@ -33,6 +34,11 @@ export interface GuardMongoOptions extends MongoServer {
   readonly clientOptions?: Readonly<Record<string, unknown>>;
   /** How long expelling a tenant waits for what it still runs before ending it; default 10,000 ms. */
   readonly expelGraceMs?: number;
+  /**
+   * Lets `pw.ready()` audit the servers too and refuse what is found: `"refuse"` for what is `high` or worse. Default not at
+   * all.
+   */
+  readonly audit?: "refuse" | MongoBootAudit;
   /** Parts of the driver, where the guard cannot find them by itself. */
   readonly internals?: MongoDriverParts;
 }

@@ -72,6 +72,13 @@ export const foreignCursor = (): PartywallError =>
     "A command names a cursor that this scope did not open, so nothing was sent. Read a cursor in the scope that opened it.",
   );
 
+/** The refusal of an audit outside a system scope. */
+export const auditOutsideSystem = (): PartywallError =>
+  new PartywallError(
+    "PW_STATEMENT_REFUSED",
+    "The audit reads every tenant's documents and was not asked for in a system scope, so nothing was read. Call it in pw.system({ reason }, fn).",
+  );
+
 /**
  * Makes an error fit to pass through the driver. It copies the own properties of what fails a bulk write onto an error of
  * its own whose `name` cannot be set; the copy has the code, and the error as its cause. And where a commit fails it asks

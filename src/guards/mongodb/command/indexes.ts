@@ -40,7 +40,7 @@ export function createIndexesParts(at: CommandScope, command: Document): Documen
  * one. A key that holds the field already, `_id`
  * alone, and (unless unique) what cannot stand behind another field are left as they are.
  */
-function ledByTenant(field: string, spec: Document, key: Document): Document {
+export function ledByTenant(field: string, spec: Document, key: Document): Document {
   const names = Object.keys(key);
   if (names.includes(field) || names.join() === "_id") return spec;
   const unique = Boolean(own(spec, "unique")) || Boolean(own(spec, "prepareUnique"));

@@ -5,7 +5,7 @@ import { serialisable } from "./plain.js";
 const FIELD = /^[^$.\0][^.\0]*$/;
 
 /** What tells a scalar apart from every other in the database; undefined for what cannot be a tenant's value. */
-function identityOf(value: unknown): string | undefined {
+export function identityOf(value: unknown): string | undefined {
   const raw = serialisable(value);
   if (typeof raw === "string") return raw === "" ? undefined : `string:${raw}`;
   if (typeof raw === "bigint") return `number:${String(raw)}`;

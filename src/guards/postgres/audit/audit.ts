@@ -1,7 +1,8 @@
 import { PartywallError } from "../../../errors.js";
 import type { SqlClient } from "../ddl/catalog.js";
+import { SEVERITIES } from "../../severity.js";
 import { quoteIdentifier } from "../ddl/identifier.js";
-import { SEVERITIES, type AuditSubject, type Check, type Finding, type Found } from "./check.js";
+import type { AuditSubject, Check, Finding, Found } from "./check.js";
 import { checksFor } from "./checks.js";
 import { relations } from "./relations.js";
 

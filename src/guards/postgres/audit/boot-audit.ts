@@ -1,7 +1,7 @@
 import { PartywallError } from "../../../errors.js";
 import type { SqlClient } from "../ddl/catalog.js";
 import { auditDatabase } from "./audit.js";
-import { SEVERITIES, type Severity } from "./check.js";
+import { SEVERITIES, type Severity } from "../../severity.js";
 import { auditCodes } from "./checks.js";
 
 /** Which findings of the audit keep an application from starting. */

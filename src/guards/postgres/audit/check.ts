@@ -1,15 +1,6 @@
+import type { Severity } from "../../severity.js";
 import type { SqlClient } from "../ddl/catalog.js";
 import type { TableName } from "../ddl/identifier.js";
-
-/** Severities of findings, the worst first. */
-export const SEVERITIES = ["critical", "high", "medium", "low"] as const;
-
-/**
- * How bad a finding is. `critical`: another tenant's rows can be read or changed as things are. `high`: a tenant
- * reaches or learns of another in some other way, or one more mistake would open a table. `medium`: a tenant learns
- * or disturbs little. `low`: an upkeep.
- */
-export type Severity = (typeof SEVERITIES)[number];
 
 /** What is audited: the wall of one application in the database of the connection. */
 export interface AuditSubject {

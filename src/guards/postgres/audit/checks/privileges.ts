@@ -1,6 +1,7 @@
 import { quoteIdentifier, quoteLiteral } from "../../ddl/identifier.js";
 import { databasePrivileges } from "../../ddl/privileges.js";
-import type { AuditSubject, Check, Severity } from "../check.js";
+import type { Severity } from "../../../severity.js";
+import type { AuditSubject, Check } from "../check.js";
 
 // How bad it is that a right was not taken; one that is not named here is as bad as most.
 const SEVERITY: Readonly<Record<string, Severity>> = {
