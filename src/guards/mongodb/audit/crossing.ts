@@ -32,7 +32,8 @@ export async function countCrossing(
 ): Promise<number> {
   const { field } = look.subject;
   const documents = read(look, database, from, {
-    [named(from.path)]: { $exists: true, $ne: null },
+    // Not `$ne: null`, which a list fails of which one element lacks the path.
+    [named(from.path)]: { $exists: true },
   });
   let batch: Batch = new Map();
   let crossing = 0;

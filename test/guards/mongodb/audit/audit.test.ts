@@ -1,4 +1,4 @@
-import type { Db } from "mongodb";
+import type { Db, Document } from "mongodb";
 import * as mongodb from "mongodb";
 import { mongoMendingScript, type MongoAuditOptions } from "partywall/guards/mongodb";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
@@ -19,7 +19,7 @@ describeMongo("the audit of MongoDB", (mongo) => {
     });
     await site.inA(() => site.orders.insertMany([{ n: 1 }, { n: 2 }]));
     await site.inB(() => site.orders.insertOne({ n: 1 }));
-    await database.collection<object>("plans").insertOne({ name: "basic" });
+    await database.collection<Document>("plans").insertOne({ name: "basic" });
     await database.collection("plans").createIndex({ name: 1 }, { unique: true });
   });
   afterEach(() => site.pw.close());
@@ -84,18 +84,17 @@ describeMongo("the audit of MongoDB", (mongo) => {
   });
 
   test("of tenants that are not told it finds what names none, but not who is unknown", async () => {
-    const all = database.collection<object>("orders");
-    await all.insertMany([{ tenantId: "nobody" }, { tenantId: ["nobody"] }, { tenantId: 7 }, {}]);
-    const { pw, guard, inSystem } = site;
+    const all = database.collection<Document>("orders");
+    await all.insertMany([{ tenantId: "nobody" }, { tenantId: ["a", "b"] }, { tenantId: 7 }, {}]);
+    const { guard, inSystem } = site;
     const found = (await inSystem(() => guard.audit())).findings;
     expect(
       found.filter(({ object }) => object.endsWith(".orders")).map(({ code }) => code),
     ).toEqual(["document-of-several-tenants", "document-tenant-type", "document-without-tenant"]);
-    await pw.close();
   });
 
   test("where tenants are too many to be named in a command, all documents are read", async () => {
-    const all = database.collection<object>("orders");
+    const all = database.collection<Document>("orders");
     await all.insertMany([{ tenantId: "nobody" }, { tenantId: "crowd-7" }, {}]);
     const placement = { strategy: "row" } as const;
     const tenants = async function* () {
@@ -104,13 +103,13 @@ describeMongo("the audit of MongoDB", (mongo) => {
       for (let n = 0; n < 50_001; n += 1) yield { ...one, id: `crowd-${n}` };
     };
     expect((await findings({ tenants })).map(({ code, why }) => `${code}: ${why}`)).toEqual([
-      expect.stringMatching(/^document-of-unknown-tenant: .* 1 document name/),
-      expect.stringMatching(/^document-without-tenant: .* 1 document have/),
+      expect.stringMatching(/^document-of-unknown-tenant: .*\(1 document\)/),
+      expect.stringMatching(/^document-without-tenant: .*\(1 document\)/),
     ]);
   });
 
   test("a tenant that is created while it reads is none that is unknown", async () => {
-    const all = database.collection<object>("orders");
+    const all = database.collection<Document>("orders");
     await all.insertMany([{ tenantId: "late" }, { tenantId: "nobody" }]);
     let asked = 0;
     const found = await findings({
@@ -121,12 +120,12 @@ describeMongo("the audit of MongoDB", (mongo) => {
       },
     });
     expect(found).toMatchObject([
-      { code: "document-of-unknown-tenant", why: expect.stringContaining("1 document name") },
+      { code: "document-of-unknown-tenant", why: expect.stringContaining("(1 document)") },
     ]);
   });
 
   test("a sample is drawn where the server can, and said to be one", async () => {
-    await database.collection<object>("orders").insertOne({});
+    await database.collection<Document>("orders").insertOne({});
     const { findings: found, unseen } = await audit({ sample: 100 });
     if (mongo.engine === "ferretdb") {
       expect(found).toEqual([]);
@@ -151,7 +150,7 @@ describeMongo("the audit of MongoDB", (mongo) => {
     const placement = { strategy: "database", name: own.databaseName } as const;
     const c = await pw.tenants.create({ slug: "core", name: "Core", placement });
     await pw.run(c.id, () => guard.client.db().collection("orders").insertOne({ n: 1 }));
-    const mine = own.collection<object>("orders");
+    const mine = own.collection<Document>("orders");
     await mine.insertMany([{ tenantId: c.id }, { tenantId: "a word of the application's own" }]);
     await mine.createIndex({ email: 1 });
     expect(await findings()).toEqual([]);
@@ -163,6 +162,48 @@ describeMongo("the audit of MongoDB", (mongo) => {
       guard.client.db(own.databaseName).collection("orders").deleteOne({ tenantId: site.b }),
     );
     expect(await findings()).toEqual([]);
+  });
+
+  test("further servers are looked at under their names", async () => {
+    const [near, far] = [mongo.database(), mongo.database()];
+    const url = (one: Db) => mongo.url + one.databaseName;
+    const eu = { app: url(far), system: url(far) };
+    const two = await openSite(mongodb, url(near), { servers: { eu } });
+    await far.collection<Document>("orders").insertOne({});
+    const { findings: found } = await two.inSystem(() => two.guard.audit());
+    expect(found).toMatchObject([
+      { code: "document-without-tenant", object: `eu: ${far.databaseName}.orders` },
+    ]);
+    await two.pw.close();
+  });
+
+  test("further databases that tenants share are looked at", async () => {
+    const further = mongo.database();
+    const two = await openSite(mongodb, mongo.url + database.databaseName, {
+      databases: [further.databaseName],
+    });
+    await further.collection<Document>("orders").insertOne({});
+    const { findings: found } = await two.inSystem(() => two.guard.audit());
+    expect(found.map(({ object }) => object)).toEqual([`${further.databaseName}.orders`]);
+    await two.pw.close();
+  });
+
+  test("a name that looks like code is mended, and never run", async () => {
+    const name = `a"); db.dropDatabase(); //\n\u2028 {object}`;
+    await database.collection<Document>(name).createIndex({ email: 1 }, { unique: true, name });
+    const found = await findings();
+    expect(found).toMatchObject([{ code: "unique-index-without-tenant" }]);
+    await mend(mongo.client, mongoMendingScript(found));
+    expect(await findings()).toEqual([]);
+    expect(await database.collection("orders").countDocuments()).toBe(3);
+  });
+
+  test("a server without a system login cannot be looked at, and says so", async () => {
+    const two = await openSite(mongodb, mongo.url + database.databaseName, { system: undefined });
+    await expect(two.inSystem(() => two.guard.audit())).rejects.toMatchObject({
+      code: "PW_CONFIG",
+    });
+    await two.pw.close();
   });
 
   test("is refused outside a system scope, and reads nothing", async () => {

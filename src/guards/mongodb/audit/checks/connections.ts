@@ -9,7 +9,7 @@ export const connectionChecks: readonly Check[] = [
     // A guarded client says so when it connects, whatever name the application gives itself.
     code: "connection-unguarded",
     severity: "high",
-    why: "{detail} of the application's login come from a client without the guard: {object}.",
+    why: "Connections of the application's login come from a client without the guard ({detail}): {object}.",
     fix: "Find the MongoClient that the application opens by itself, and hand it the guard's client; give what must go without it a login of its own.",
     find: async (look) => {
       const object = "the connections of the application's login";

@@ -31,7 +31,7 @@ export const documentChecks: readonly Check[] = [
     // Equality meets every element of a list.
     code: "document-of-several-tenants",
     severity: "critical",
-    why: "In {object} the tenant field of {detail} is a list, and every tenant in it reads and changes them.",
+    why: "The tenant field of documents of {object} is a list ({detail}), and every tenant in it reads and changes them.",
     fix: "Make one document for each tenant, in a system scope, and remove the list.",
     readsDocuments: true,
     find: straying("several"),
@@ -39,7 +39,7 @@ export const documentChecks: readonly Check[] = [
   {
     code: "document-in-foreign-home",
     severity: "critical",
-    why: "{object} is in one tenant's own database, and {detail} in it name another tenant.",
+    why: "{object} is in one tenant's own database and holds documents of another ({detail}), which it reads and changes.",
     fix: "Move them to where that tenant lives, in a system scope, or remove them.",
     readsDocuments: true,
     find: async (look) => {
@@ -63,7 +63,7 @@ export const documentChecks: readonly Check[] = [
   {
     code: "document-without-tenant",
     severity: "medium",
-    why: "In {object} {detail} have no tenant: no tenant sees them, and nobody erases or exports them.",
+    why: "{object} holds documents without a tenant ({detail}): no tenant sees them, and nobody erases or exports them.",
     fix: "Give them their tenant in a system scope, or remove them; a validator refuses further ones.",
     readsDocuments: true,
     find: straying("missing"),
@@ -71,7 +71,7 @@ export const documentChecks: readonly Check[] = [
   {
     code: "document-tenant-type",
     severity: "medium",
-    why: "In {object} the tenant field of {detail} is of a type that no tenant's value has: no tenant sees them.",
+    why: "{object} holds documents whose tenant field is of a type that no tenant's value has ({detail}): no tenant sees them.",
     fix: "Store the tenant as `tenantValue` of guardMongo() gives it.",
     readsDocuments: true,
     find: straying("type"),
@@ -79,7 +79,7 @@ export const documentChecks: readonly Check[] = [
   {
     code: "document-of-unknown-tenant",
     severity: "medium",
-    why: "In {object} {detail} name a tenant that the registry does not have, or has deleted.",
+    why: "{object} holds documents of tenants that the registry does not have, or has deleted ({detail}).",
     fix: "Find out whose they are; erase what is left of a tenant that is gone.",
     readsDocuments: true,
     find: straying("unknown"),

@@ -15,7 +15,7 @@ export const referenceChecks: readonly Check[] = [
   {
     code: "reference-crosses-tenants",
     severity: "high",
-    why: "{object}: {detail} to a document of another tenant. Through the guard it leads nowhere; whoever follows it in a system scope or a report joins two tenants.",
+    why: "{object} leads to documents of other tenants ({detail}). Through the guard that leads nowhere; whoever follows it in a system scope or a report joins two tenants.",
     fix: "Find out which of the two is wrong, and mend it in a system scope.",
     readsDocuments: true,
     find: async (look) => {

@@ -1,0 +1,53 @@
+import { createServer } from "node:net";
+import type { AddressInfo } from "node:net";
+import { createPartywall } from "partywall";
+import { guardMongo } from "partywall/guards/mongodb";
+import { expect, test } from "vitest";
+import { DRIVERS } from "../drivers.js";
+
+/** What clients say first to a server that hangs up. */
+async function greetings(use: (url: string) => Promise<unknown>): Promise<string[]> {
+  const heard: string[] = [];
+  const server = createServer((socket) => {
+    socket.on("error", () => undefined);
+    socket.once("data", (bytes) => {
+      heard.push(bytes.toString("latin1"));
+      socket.destroy();
+    });
+  });
+  await new Promise<void>((listening) => server.listen(0, "127.0.0.1", listening));
+  const { port } = server.address() as AddressInfo;
+  await use(`mongodb://127.0.0.1:${port}/shop?serverSelectionTimeoutMS=100`).catch(() => undefined);
+  await new Promise<void>((closed) => server.close(() => closed()));
+  return heard;
+}
+
+for (const [name, driver] of DRIVERS) {
+  test(`every client of a guard of ${name} says so to the server, and no other does`, async () => {
+    const scopes = {
+      application: (pw: ReturnType<typeof instance>) =>
+        pw.central(() => pw.mongodb.client.db().command({ ping: 1 })),
+      system: (pw: ReturnType<typeof instance>) =>
+        pw.system({ reason: "a test", server: "eu" }, () =>
+          pw.mongodb.client.db().command({ ping: 1 }),
+        ),
+    };
+    const instance = (url: string, eu: string) =>
+      createPartywall({
+        realm: `names-${Math.random()}`,
+        mongodb: guardMongo(driver, { app: url, servers: { eu: { app: eu, system: eu } } }),
+      });
+    const own = await greetings(async (url) => {
+      const pw = instance(url, url);
+      await scopes.application(pw).finally(() => pw.close());
+    });
+    expect(own.length).toBeGreaterThan(0);
+    for (const text of own) expect(text).toContain("nodejs|partywall");
+    const bare = await greetings(async (url) => {
+      const client = new driver.MongoClient(url);
+      await client.connect().finally(() => client.close());
+    });
+    expect(bare.length).toBeGreaterThan(0);
+    for (const text of bare) expect(text).not.toContain("partywall");
+  });
+}
