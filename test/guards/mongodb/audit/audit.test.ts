@@ -188,15 +188,20 @@ describeMongo("the audit of MongoDB", (mongo) => {
     await two.pw.close();
   });
 
-  test("a name that looks like code is mended, and never run", async () => {
-    const name = `a"); db.dropDatabase(); //\n\u2028 {object}`;
-    await database.collection<Document>(name).createIndex({ email: 1 }, { unique: true, name });
-    const found = await findings();
-    expect(found).toMatchObject([{ code: "unique-index-without-tenant" }]);
-    await mend(mongo.client, mongoMendingScript(found));
-    expect(await findings()).toEqual([]);
-    expect(await database.collection("orders").countDocuments()).toBe(3);
-  });
+  const hostile = "a name that looks like code is mended, and never run";
+  // FerretDB itself puts it into its SQL as it is.
+  if (mongo.engine === "ferretdb")
+    test.skip(`${hostile}${SKIPPED_FOR}safe names on ferretdb`, () => {});
+  else
+    test(hostile, async () => {
+      const name = `a"); db.dropDatabase(); //\n\u2028 {object}`;
+      await database.collection<Document>(name).createIndex({ email: 1 }, { unique: true, name });
+      const found = await findings();
+      expect(found).toMatchObject([{ code: "unique-index-without-tenant" }]);
+      await mend(mongo.client, mongoMendingScript(found));
+      expect(await findings()).toEqual([]);
+      expect(await database.collection("orders").countDocuments()).toBe(3);
+    });
 
   test("a server without a system login cannot be looked at, and says so", async () => {
     const two = await openSite(mongodb, mongo.url + database.databaseName, { system: undefined });

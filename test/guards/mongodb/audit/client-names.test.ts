@@ -3,6 +3,7 @@ import type { AddressInfo } from "node:net";
 import { createPartywall } from "partywall";
 import { guardMongo } from "partywall/guards/mongodb";
 import { expect, test } from "vitest";
+import { startMongoListener } from "../../../support/mongo-listener.js";
 import { DRIVERS } from "../drivers.js";
 
 /** What clients say first to a server that hangs up. */
@@ -24,30 +25,36 @@ async function greetings(use: (url: string) => Promise<unknown>): Promise<string
 
 for (const [name, driver] of DRIVERS) {
   test(`every client of a guard of ${name} says so to the server, and no other does`, async () => {
-    const scopes = {
-      application: (pw: ReturnType<typeof instance>) =>
-        pw.central(() => pw.mongodb.client.db().command({ ping: 1 })),
-      system: (pw: ReturnType<typeof instance>) =>
-        pw.system({ reason: "a test", server: "eu" }, () =>
-          pw.mongodb.client.db().command({ ping: 1 }),
-        ),
-    };
-    const instance = (url: string, eu: string) =>
+    const near = await startMongoListener();
+    const instance = (app: string, eu: string) =>
       createPartywall({
         realm: `names-${Math.random()}`,
-        mongodb: guardMongo(driver, { app: url, servers: { eu: { app: eu, system: eu } } }),
+        mongodb: guardMongo(driver, { app, servers: { eu: { app: eu, system: eu } } }),
       });
-    const own = await greetings(async (url) => {
-      const pw = instance(url, url);
-      await scopes.application(pw).finally(() => pw.close());
-    });
-    expect(own.length).toBeGreaterThan(0);
-    for (const text of own) expect(text).toContain("nodejs|partywall");
+    const ping = (pw: ReturnType<typeof instance>) => () =>
+      pw.mongodb.client.db().command({ ping: 1 });
+    const clients = {
+      "the application's": async (url: string) => {
+        const pw = instance(url, url);
+        await pw.central(ping(pw)).finally(() => pw.close());
+      },
+      "one of the guard's own": async (url: string) => {
+        const pw = instance(`${near.url}shop`, url);
+        const system = { reason: "a test", server: "eu" };
+        await pw.system(system, ping(pw)).finally(() => pw.close());
+      },
+    };
+    for (const use of Object.values(clients)) {
+      const said = await greetings(use);
+      expect(said.length).toBeGreaterThan(0);
+      for (const text of said) expect(text).toContain("nodejs|partywall");
+    }
     const bare = await greetings(async (url) => {
       const client = new driver.MongoClient(url);
       await client.connect().finally(() => client.close());
     });
     expect(bare.length).toBeGreaterThan(0);
     for (const text of bare) expect(text).not.toContain("partywall");
+    await near.close();
   });
 }
