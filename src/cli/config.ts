@@ -107,14 +107,39 @@ const ADOPT = {
   keys: isOneOf("auto", "id", "composite"),
   acknowledge: isTexts,
 };
+const END = { collection: isText, path: isText };
+const MONGODB = {
+  references: isReferences,
+  documents: isFlag,
+  sample: isCount,
+  maxTimeMs: isCount,
+};
 const CONFIG = {
   entry: isText,
   migrations: isText,
   tables: isTables,
   tenantColumn: isText,
   postgres: (value: unknown) => wrong(value, POSTGRES),
+  mongodb: (value: unknown) => wrong(value, MONGODB),
   adopt: (value: unknown) => wrong(value, ADOPT),
 };
+
+function isCount(value: unknown): string | undefined {
+  return Number.isSafeInteger(value) && Number(value) > 0
+    ? undefined
+    : "must be a whole number above 0";
+}
+
+function isReferences(value: unknown): string | undefined {
+  if (!Array.isArray(value)) return "must be a list of references";
+  const end: Rule = (one) =>
+    typeof one === "string" ? isText(one) : wrong(one, END, ["collection", "path"]);
+  for (const [at, reference] of value.entries()) {
+    const fault = wrong(reference, { from: end, to: end }, ["from", "to"]);
+    if (fault !== undefined) return located(`[${at}]`, fault);
+  }
+  return undefined;
+}
 
 function isTables(value: unknown): string | undefined {
   if (!isObject(value)) return "must be an object of tables";

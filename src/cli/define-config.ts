@@ -1,4 +1,5 @@
 import type { AdoptOptions, TableChoice, TableKind } from "../adopt/options.js";
+import type { MongoAuditOptions } from "../guards/mongodb/index.js";
 import type { SealForm, WallRollout } from "../guards/postgres/index.js";
 
 /** The logins of the application, by role name. */
@@ -42,6 +43,8 @@ export interface PartywallConfig {
     /** Tables that are only observed or stamped yet, and until when; left out, `policies` enforces every table. */
     readonly rollout?: WallRollout;
   };
+  /** What the audit looks at in MongoDB beyond what it knows by itself. */
+  readonly mongodb?: Pick<MongoAuditOptions, "references" | "documents" | "sample" | "maxTimeMs">;
   /** How an existing schema is adopted, where it is not as `partywall adopt` does by itself. */
   readonly adopt?: Partial<
     Pick<AdoptOptions, "tenant" | "tenantType" | "schemas" | "otherwise" | "keys" | "acknowledge">

@@ -1,127 +1,128 @@
 import { PartywallError } from "../../errors.js";
 import type { Partywall } from "../../partywall.js";
-import { auditDatabase } from "../../guards/postgres/audit/audit.js";
+import type { MongoFinding, MongoUnseen } from "../../guards/mongodb/index.js";
+import { auditCodes as mongoCodes } from "../../guards/mongodb/audit/checks.js";
+import { mongoMendingScript } from "../../guards/mongodb/audit/mending-script.js";
 import { auditCodes } from "../../guards/postgres/audit/checks.js";
-import { SEVERITIES, type Severity } from "../../guards/severity.js";
-import type { AuditSubject, Finding } from "../../guards/postgres/audit/check.js";
+import type { Finding } from "../../guards/postgres/audit/check.js";
 import { mendingScript } from "../../guards/postgres/audit/mending-script.js";
 import type { SqlClient } from "../../guards/postgres/ddl/catalog.js";
-import { tableName, type TableName } from "../../guards/postgres/ddl/identifier.js";
-import type { PartywallConfig } from "../define-config.js";
+import { SEVERITIES, type Severity } from "../../guards/severity.js";
 import { codeOf, causeLine } from "../error-report.js";
+import { auditMongodb, mongoGuardOf } from "./audit-mongodb.js";
+import { auditPostgres, auditPostgresCatalogue, poolOf } from "./audit-postgres.js";
+import type { AuditRequest } from "./audit-request.js";
+
+/** What can be audited. */
+export type AuditedWire = "postgres" | "mongodb";
 
 /** A finding, and whether somebody has said that it may stay. */
 export interface AuditFinding extends Finding {
+  /** Absent for PostgreSQL. */
+  readonly wire?: "mongodb";
+  readonly mongosh?: string;
   readonly accepted: boolean;
 }
 
 /** What an audit found. */
 export interface AuditReport {
+  /** The application's database; PostgreSQL's where it has both. */
   readonly database: string;
-  /** Role name of the application's login. */
+  /** The application's login in it: a role, or a user of MongoDB. */
   readonly login: string;
   /** Whether `pw.ready()` could prove that the wall stands. */
   readonly proof: "stands" | "failed" | "not run";
-  /** The worst first. */
+  /** The worst first, of one database after the other. */
   readonly findings: readonly AuditFinding[];
-}
-
-/** What is the same in an audit through the application and in one of the catalogue alone. */
-export interface AuditRequest {
-  readonly tables: PartywallConfig["tables"];
-  readonly tenantColumn: string | undefined;
-  /** Role names as they are said to be. */
-  readonly roles: Partial<Record<"app" | "system" | "migrator", string>>;
-  /** Codes of findings that may stay. */
-  readonly accept: readonly string[];
-}
-
-/** The connection of a guarded pool in a system scope, by what is used of it. */
-interface GuardedPool {
-  query(text: string): Promise<{ readonly rows: readonly Record<string, unknown>[] }>;
-  connect(): Promise<SqlClient & { release(destroy?: boolean): void }>;
-}
-
-const SCOPE = { reason: "partywall audit reads the catalogue", actor: "partywall audit" };
-
-/** Every code that a finding may have. */
-export function findingCodes(): string[] {
-  return ["proof-failed", "login-differs", ...auditCodes()];
-}
-
-/**
- * Audits the wall of a running application: lets `pw.ready()` prove it, asks the application's own connections which
- * logins they use, and reads the catalogue through `client`, or in a system scope where there is none. Rejects where
- * something could not be asked.
- */
-export async function auditApplication(
-  pw: Partywall,
-  request: AuditRequest,
-  client?: SqlClient,
-): Promise<AuditReport> {
-  const pool = poolOf(pw);
-  const fault = await proofFault(pw);
-  const ask = "select current_user as login, current_database() as database";
-  const app = (await pw.central(() => pool.query(ask))).rows[0] as unknown as Identity;
-  const system = (await pw.system(SCOPE, () => pool.query(ask))).rows[0] as unknown as Identity;
-  const subject = subjectOf(request, app.login, system.login);
-  const audited =
-    client === undefined
-      ? await pw.system(SCOPE, () => auditThrough(pool, subject))
-      : await auditElsewhere(client, subject, app.database);
-  const findings = [
-    ...(fault === undefined ? [] : [proofFailed(app.login, fault)]),
-    ...(["app", "system"] as const).flatMap((purpose) =>
-      differing(purpose, request.roles[purpose], purpose === "app" ? app.login : system.login),
-    ),
-    ...audited,
-  ];
-  return {
-    database: app.database,
-    login: app.login,
-    proof: fault === undefined ? "stands" : "failed",
-    findings: accepted(findings, request.accept),
+  /** MongoDB, where it was audited. */
+  readonly mongodb?: {
+    readonly database: string;
+    /** Empty where the server asks for none. */
+    readonly login: string;
+    /** What could not be looked at: nothing is known of it. */
+    readonly unseen: readonly (MongoUnseen & { readonly accepted: boolean })[];
   };
 }
 
-/** Audits the catalogue alone, for the logins that are named; nothing is proved of a running application. */
+/** Every code that a finding may have. */
+export function findingCodes(): string[] {
+  return ["proof-failed", "login-differs", ...auditCodes(), ...mongoCodes()];
+}
+
+/** The walls of an application that can be audited. Throws `PW_CONFIG` where it has none. */
+export function auditedWires(pw: Partywall): AuditedWire[] {
+  const wires: AuditedWire[] = [
+    ...(poolOf(pw) === undefined ? [] : ["postgres" as const]),
+    ...(mongoGuardOf(pw) === undefined ? [] : ["mongodb" as const]),
+  ];
+  if (wires.length > 0) return wires;
+  throw new PartywallError(
+    "PW_CONFIG",
+    "The application's instance has neither a PostgreSQL nor a MongoDB guard, so there is no wall to audit. Give createPartywall({ postgres: guardPg(…) }) or ({ mongodb: guardMongo(…) }).",
+  );
+}
+
+/**
+ * Audits the walls of a running application: lets `pw.ready()` prove them, and looks at each of `wires`; at PostgreSQL through
+ * `client`, or in a system scope where there is none. Rejects where something could not be asked.
+ */
+export async function auditApplication(
+  pw: Partywall,
+  wires: readonly AuditedWire[],
+  request: AuditRequest,
+  client?: SqlClient,
+): Promise<AuditReport> {
+  const fault = await proofFault(pw);
+  const pool = wires.includes("postgres") ? poolOf(pw) : undefined;
+  const guard = wires.includes("mongodb") ? mongoGuardOf(pw) : undefined;
+  const postgres = pool && (await auditPostgres(pw, pool, request, client));
+  const mongodb = guard && (await auditMongodb(pw, guard, request));
+  const { database, login } = (postgres ?? mongodb)!;
+  const failed =
+    fault === undefined ? [] : [{ ...proofFailed(login || database, fault), ...wireOf(!postgres) }];
+  const findings = [
+    ...failed,
+    ...(postgres?.findings ?? []),
+    ...(mongodb?.findings ?? []).map((one: MongoFinding) => ({ ...one, ...wireOf(true) })),
+  ];
+  return {
+    database,
+    login,
+    proof: fault === undefined ? "stands" : "failed",
+    findings: accepted(findings, request.accept),
+    ...(mongodb === undefined
+      ? {}
+      : {
+          mongodb: {
+            database: mongodb.database,
+            login: mongodb.login,
+            unseen: accepted(mongodb.unseen, request.accept),
+          },
+        }),
+  };
+}
+
+/** Audits the catalogue of PostgreSQL alone, for the logins that are named; nothing is proved of a running application. */
 export async function auditCatalogue(
   client: SqlClient,
   request: AuditRequest & { readonly roles: { readonly app: string; readonly system: string } },
 ): Promise<AuditReport> {
-  const { app, system } = request.roles;
-  const findings = await auditDatabase(client, subjectOf(request, app, system));
-  return {
-    database: await databaseOf(client),
-    login: app,
-    proof: "not run",
-    findings: accepted(findings, request.accept),
-  };
+  const { findings, ...audited } = await auditPostgresCatalogue(client, request);
+  return { ...audited, proof: "not run", findings: accepted(findings, request.accept) };
 }
 
-/** The SQL that mends what was found and not accepted, as one script. */
-export function mendingSql({ findings }: AuditReport): string {
-  return mendingScript(findings.filter((one) => !one.accepted));
+/** What mends what was found and not accepted, as one script: SQL, or JavaScript for mongosh where MongoDB was audited alone. */
+export function mendingText({ findings }: AuditReport, wires: readonly AuditedWire[]): string {
+  const left = findings.filter((one) => !one.accepted);
+  return wires.includes("postgres") ? mendingScript(left) : mongoMendingScript(left);
 }
 
-/** Whether a finding is at least so bad, and was not accepted. */
-export function failsAt(severity: Severity | "none", report: AuditReport): boolean {
+/** Whether a finding, or what could not be looked at, is at least so bad, and was not accepted. */
+export function failsAt(severity: Severity | "none", { findings, mongodb }: AuditReport): boolean {
   if (severity === "none") return false;
   const worst = SEVERITIES.indexOf(severity);
-  return report.findings.some((one) => !one.accepted && SEVERITIES.indexOf(one.severity) <= worst);
-}
-
-interface Identity {
-  readonly login: string;
-  readonly database: string;
-}
-
-function poolOf(pw: Partywall): GuardedPool {
-  const { pool } = (pw.postgres ?? {}) as { readonly pool?: GuardedPool };
-  if (pool !== undefined) return pool;
-  throw new PartywallError(
-    "PW_CONFIG",
-    "The application's instance has no PostgreSQL guard, so there is no wall to audit. Give createPartywall({ postgres: guardPg(…) }).",
+  return [...findings, ...(mongodb?.unseen ?? [])].some(
+    (one) => !one.accepted && SEVERITIES.indexOf(one.severity) <= worst,
   );
 }
 
@@ -146,68 +147,12 @@ function proofFailed(login: string, why: string): Finding {
   };
 }
 
-function differing(purpose: "app" | "system", said: string | undefined, used: string): Finding[] {
-  if (said === undefined || said === used) return [];
-  return [
-    {
-      code: "login-differs",
-      severity: "high",
-      object: used,
-      why: `The application connects as ${used} where the configuration says ${said}, so the wall may have been built for another login.`,
-      fix: `Let guardPg({ ${purpose} }) and postgres.roles.${purpose} name the same login.`,
-    },
-  ];
-}
+const wireOf = (isMongodb: boolean): { readonly wire?: "mongodb" } =>
+  isMongodb ? { wire: "mongodb" } : {};
 
-async function auditThrough(pool: GuardedPool, subject: AuditSubject): Promise<Finding[]> {
-  const client = await pool.connect();
-  try {
-    return await auditDatabase(client, subject);
-  } finally {
-    client.release();
-  }
-}
-
-async function auditElsewhere(
-  client: SqlClient,
-  subject: AuditSubject,
-  database: string,
-): Promise<Finding[]> {
-  const found = await databaseOf(client);
-  if (found !== database) {
-    throw new PartywallError(
-      "PW_CONFIG",
-      `The address leads to the database ${JSON.stringify(found)}, but the application uses ${JSON.stringify(database)}. Name the application's database.`,
-    );
-  }
-  return auditDatabase(client, subject);
-}
-
-async function databaseOf(client: SqlClient): Promise<string> {
-  const { rows } = await client.query("select pg_catalog.current_database() as database");
-  return String(rows[0]?.["database"]);
-}
-
-function subjectOf(request: AuditRequest, login: string, system: string): AuditSubject {
-  const { migrator } = request.roles;
-  return {
-    login,
-    system,
-    ...(migrator === undefined ? {} : { migrator }),
-    tenantColumn: request.tenantColumn ?? "tenant_id",
-    declared: declaredTables(request.tables),
-  };
-}
-
-function declaredTables(
-  tables: PartywallConfig["tables"] = {},
-): NonNullable<AuditSubject["declared"]> {
-  return Object.entries(tables).map(([name, choice]) => {
-    const table: TableName = tableName(name);
-    return { ...table, kind: typeof choice === "string" ? choice : choice.kind };
-  });
-}
-
-function accepted(findings: readonly Finding[], codes: readonly string[]): AuditFinding[] {
+function accepted<T extends { readonly code: string }>(
+  findings: readonly T[],
+  codes: readonly string[],
+): (T & { readonly accepted: boolean })[] {
   return findings.map((finding) => ({ ...finding, accepted: codes.includes(finding.code) }));
 }

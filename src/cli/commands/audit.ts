@@ -1,5 +1,6 @@
 import { defineCommand } from "../command.js";
-import type { AuditReport, AuditRequest } from "../actions/audit.js";
+import type { AuditReport, AuditedWire } from "../actions/audit.js";
+import type { AuditRequest } from "../actions/audit-request.js";
 import type { Colour } from "../colours.js";
 import { URL_FLAG } from "../connection.js";
 import type { Context } from "../context.js";
@@ -11,10 +12,16 @@ import { UsageError } from "../usage-error.js";
 export const command = defineCommand({
   name: "audit",
   summary: "Proves that the wall stands, and names every way around it.",
-  usage: "[--fail-on <severity>] [--accept <code>]… [--fix]",
+  usage: "[--wire <wire>] [--fail-on <severity>] [--accept <code>]… [--fix]",
   details:
-    "Lets the application's instance prove its wall as pw.ready() does, then reads the live catalogue: in a system scope, or through --url. Changes nothing. Ends with 1 where a finding is at least as bad as --fail-on.",
+    "Lets the application's instance prove its wall as pw.ready() does, then reads the live catalogue: in a system scope, or through --url; of MongoDB the documents' tenants too. Changes nothing. Ends with 1 where a finding, or what could not be looked at, is at least as bad as --fail-on.",
   flags: {
+    wire: {
+      type: "string",
+      value: "wire",
+      choices: ["postgres", "mongodb"],
+      summary: "Audits this database only; every one that the application guards unless told.",
+    },
     "fail-on": {
       type: "string",
       value: "severity",
@@ -30,11 +37,13 @@ export const command = defineCommand({
     },
     fix: {
       type: "boolean",
-      summary: "Prints the SQL that mends the findings, as one script, and runs none of it.",
+      summary:
+        "Prints the SQL, or JavaScript for mongosh, that mends the findings, as one script, and runs none of it.",
     },
     "catalogue-only": {
       type: "boolean",
-      summary: "Does not import the application, and so proves nothing; needs --url and the roles.",
+      summary:
+        "Does not import the application, and so proves nothing; PostgreSQL only, needs --url and the roles.",
     },
     app: {
       type: "string",
@@ -51,6 +60,7 @@ export const command = defineCommand({
       says: "where a right cannot be taken on a managed server",
     },
     { line: "audit --fix > mend.sql", says: "to be read, and run by the owner of the tables" },
+    { line: "audit --wire mongodb --fix > mend.js", says: "to be read, and run with mongosh" },
     {
       line: "audit --catalogue-only --app shop_app --system shop_system",
       says: "without the application, on PARTYWALL_DATABASE_URL",
@@ -72,10 +82,17 @@ export const command = defineCommand({
       tables: config?.tables,
       tenantColumn: config?.tenantColumn,
       roles: config?.postgres?.roles ?? {},
+      mongodb: config?.mongodb,
       accept: flags.accept,
     };
     let report: AuditReport;
+    let wires: readonly AuditedWire[] = ["postgres"];
     if (flags["catalogue-only"]) {
+      if (flags.wire === "mongodb") {
+        throw new UsageError(
+          "--catalogue-only reads PostgreSQL's catalogue; MongoDB is audited through the application. Leave --catalogue-only out.",
+        );
+      }
       const { app = request.roles.app, system = request.roles.system } = flags;
       if (app === undefined || system === undefined) {
         throw new UsageError(
@@ -96,18 +113,38 @@ export const command = defineCommand({
       }
       if (application === undefined) throw noConfig(context.cwd);
       const pw = await application.partywall();
-      const url = databaseUrl(context, flags.url, application);
+      wires = chosen(actions.auditedWires(pw), flags);
+      const url = wires.includes("postgres")
+        ? databaseUrl(context, flags.url, application)
+        : undefined;
       const client = url === undefined ? undefined : await connect(context, application, url);
-      report = await actions.auditApplication(pw, request, client);
+      report = await actions.auditApplication(pw, wires, request, client);
     }
     if (flags.fix) {
-      context.product(report, () => actions.mendingSql(report));
+      context.product(report, () => actions.mendingText(report, wires));
     } else {
-      context.show(report, () => reportLines(report, context));
+      context.show(report, () => reportLines(report, wires, context));
     }
     return actions.failsAt(flags["fail-on"], report) ? 1 : 0;
   },
 });
+
+function chosen(
+  guarded: readonly AuditedWire[],
+  { wire, fix }: { readonly wire: AuditedWire | undefined; readonly fix: boolean },
+): readonly AuditedWire[] {
+  if (wire !== undefined && !guarded.includes(wire)) {
+    throw new UsageError(
+      `--wire names ${wire}, but the application guards ${guarded.join(" and ")} only. Leave it out.`,
+    );
+  }
+  if (wire === undefined && fix && guarded.length > 1) {
+    throw new UsageError(
+      "--fix prints one script, SQL or JavaScript for mongosh, and the application guards both. Add --wire postgres or --wire mongodb.",
+    );
+  }
+  return wire === undefined ? guarded : [wire];
+}
 
 function assertKnown(codes: readonly string[], known: readonly string[]): void {
   const unknown = codes.find((code) => !known.includes(code));
@@ -125,29 +162,57 @@ const COLOURS = {
 } as const satisfies Record<string, Colour>;
 
 function reportLines(
-  { database, login, proof, findings }: AuditReport,
+  report: AuditReport,
+  wires: readonly AuditedWire[],
   context: Context,
 ): string[] {
+  const { database, login, proof, findings, mongodb } = report;
   const { paint } = context;
-  const blocks = findings.flatMap(({ severity, code, object, why, fix, sql, accepted }) => [
+  const blocks = findings.flatMap(({ severity, code, object, why, fix, accepted, ...mends }) => [
     `${paint(COLOURS[severity], severity)}  ${paint("bold", code)}  ${printable(object)}${accepted ? "  (accepted)" : ""}`,
     `  ${printable(why)}`,
     `  Fix: ${printable(fix)}`,
-    ...(sql?.split("\n") ?? []).map((line) => `    ${paint("dim", printable(line))}`),
+    ...((mends.sql ?? mends.mongosh)?.split("\n") ?? []).map(
+      (line) => `    ${paint("dim", printable(line))}`,
+    ),
     "",
   ]);
-  const counts = Object.keys(COLOURS).flatMap((severity) => {
-    const count = findings.filter((one) => one.severity === severity && !one.accepted).length;
-    return count === 0 ? [] : [`${count} ${severity}`];
-  });
-  const known = findings.filter(({ accepted }) => accepted).length;
+  const unseen = (mongodb?.unseen ?? []).flatMap(({ severity, code, object, why, accepted }) => [
+    `${paint(COLOURS[severity], severity)}  ${paint("bold", code)}  ${printable(object)}${accepted ? "  (accepted)" : ""}`,
+    `  Could not be looked at: ${printable(why)}.`,
+    "",
+  ]);
+  const own = findings.filter(({ wire }) => wire === undefined);
+  const others = findings.filter(({ wire }) => wire === "mongodb");
   return [
     ...blocks,
-    `${printable(database)} as ${printable(login)}: ${counts.length === 0 ? "nothing found" : counts.join(", ")}${known === 0 ? "" : `, ${known} accepted`}.`,
+    ...unseen,
+    ...(wires.includes("postgres") ? [summary(database, login, own)] : []),
+    ...(mongodb === undefined
+      ? []
+      : [summary(mongodb.database, mongodb.login, others, mongodb.unseen)]),
     {
       stands: paint("green", "The proof stands."),
       failed: paint("red", "The proof failed."),
       "not run": "The proof was not run.",
     }[proof],
   ];
+}
+
+type Counted = readonly { readonly severity: keyof typeof COLOURS; readonly accepted: boolean }[];
+
+function summary(database: string, login: string, findings: Counted, unseen: Counted = []): string {
+  const counts = Object.keys(COLOURS).flatMap((severity) => {
+    const count = findings.filter((one) => one.severity === severity && !one.accepted).length;
+    return count === 0 ? [] : [`${count} ${severity}`];
+  });
+  const known = [...findings, ...unseen].filter(({ accepted }) => accepted).length;
+  const dark = unseen.filter(({ accepted }) => !accepted).length;
+  return [
+    `${printable(database)}${login === "" ? "" : ` as ${printable(login)}`}: ${counts.length === 0 ? "nothing found" : counts.join(", ")}`,
+    ...(dark === 0 ? [] : [`${dark} could not be looked at`]),
+    ...(known === 0 ? [] : [`${known} accepted`]),
+  ]
+    .join(", ")
+    .concat(".");
 }
