@@ -19,7 +19,8 @@ export default definePartywallConfig({
 
 const TENANCY = `
 import * as mongodb from "mongodb";
-import { createPartywall, memoryStore } from "partywall";
+import { createPartywall } from "partywall";
+import { memoryStore } from "partywall/registry";
 import { guardMongo } from "partywall/guards/mongodb";
 
 const { APP_URL } = process.env;
@@ -80,7 +81,7 @@ describeMongo("partywall audit of MongoDB", (mongo) => {
   test("--fix prints one script for mongosh that mends what can be, and runs none of it", async () => {
     const orders = database.collection<Document>("orders");
     const theirs = await database.collection("customers").insertOne({ tenantId: "other-id" });
-    await orders.insertOne({ tenantId: "acme-id", customer: theirs.insertedId });
+    await orders.insertOne({ tenantId: "acme-id", n: 2, customer: theirs.insertedId });
     await orders.createIndex({ email: 1, n: 1 }, { unique: true, name: "planted" });
     const all = [
       "reference-crosses-tenants",
