@@ -1,6 +1,6 @@
 import { symlink } from "node:fs/promises";
 import { join } from "node:path";
-import type { Db, Document } from "mongodb";
+import type { Db } from "mongodb";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import type { AuditReport } from "../../src/cli/actions/audit.js";
 import { mend } from "../guards/mongodb/audit/mend.js";
@@ -53,9 +53,9 @@ describeMongo("partywall audit of MongoDB", (mongo) => {
     await project.write("src/tenancy.ts", TENANCY.replace("export const pw", "const pw"));
     project.env["APP_URL"] = mongo.url + database.databaseName;
     for (const name of ["orders", "customers"]) {
-      await database.collection<Document>(name).createIndex({ tenantId: 1 });
+      await database.collection(name).createIndex({ tenantId: 1 });
     }
-    await database.collection<Document>("orders").insertOne({ tenantId: "acme-id" });
+    await database.collection("orders").insertOne({ tenantId: "acme-id" });
   });
   afterAll(() => project?.remove());
 
@@ -79,7 +79,7 @@ describeMongo("partywall audit of MongoDB", (mongo) => {
   });
 
   test("--fix prints one script for mongosh that mends what can be, and runs none of it", async () => {
-    const orders = database.collection<Document>("orders");
+    const orders = database.collection("orders");
     const theirs = await database.collection("customers").insertOne({ tenantId: "other-id" });
     await orders.insertOne({ tenantId: "acme-id", n: 2, customer: theirs.insertedId });
     await orders.createIndex({ email: 1, n: 1 }, { unique: true, name: "planted" });

@@ -156,6 +156,7 @@ class GuardOfMongo implements Guard {
       options,
       servers: this.#servers,
       field: this.tenantField,
+      realm: () => this.#office.host.realm,
       homeOf,
       assertWired: (send) => this.assertWired(send),
     });

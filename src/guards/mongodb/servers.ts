@@ -26,6 +26,11 @@ export class Servers {
     this.#servers = new Map([[DEFAULT_SERVER, first], ...Object.entries(further)]);
   }
 
+  /** Their names, the default one first. */
+  names(): string[] {
+    return [...this.#servers.keys()];
+  }
+
   /** The clients of every login that was given. */
   keys(): string[] {
     return [...this.#servers].flatMap(([name, server]) =>

@@ -1,11 +1,7 @@
 import type { MongoDocument } from "../../guards/mongodb/driver.js";
+import { MARK_COLLECTION, MARK_ID } from "../../guards/mongodb/home-mark.js";
 import { untouched, type ProvisionedTenant } from "../home.js";
 import type { AdminDatabase } from "./admin.js";
-
-/** The collection of a tenant's own database in which its mark is. */
-export const MARK_COLLECTION = "partywall.home";
-/** The `_id` of the mark, the only document there. */
-export const MARK_ID = "home";
 
 /**
  * How far a home has come: promised to the tenant and with nothing in it, being filled, the tenant's, being taken down. It is
@@ -101,6 +97,3 @@ export async function definitionsOf(database: AdminDatabase): Promise<MongoDocum
     ({ name }) => name !== MARK_COLLECTION && !String(name).startsWith("system."),
   );
 }
-
-/** Whether a collection is Partywall's own, which is no tenant's. */
-export const isApart = (name: string): boolean => name.startsWith("partywall.");

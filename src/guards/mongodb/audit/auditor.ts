@@ -20,6 +20,7 @@ export interface AuditedGuard {
   readonly options: GuardMongoOptions;
   readonly servers: Servers;
   readonly field: string;
+  readonly realm: () => string;
   readonly homeOf: (client: string) => string;
   readonly assertWired: AuditSubject["assertWired"];
 }
@@ -78,13 +79,14 @@ export class Auditor {
     const shared = new Set(ofGuard.shared);
     const home = homeOf(clientKey(server, "app"));
     return {
+      realm: this.#guard.realm(),
       field,
       isShared: (collection) => shared.has(collection),
       databases: [...new Set([home, ...(ofGuard.databases ?? [])])],
       homes: (tenants ?? []).flatMap(({ placement, ...tenant }) => {
         const { strategy, name, server: on = DEFAULT_SERVER } = placement;
         if (strategy !== "database" || name === undefined || on !== server) return [];
-        return [{ database: name, value: this.#valueOf(tenant) }];
+        return [{ database: name, tenantId: tenant.id, value: this.#valueOf(tenant) }];
       }),
       values: async () => this.#values(await this.#tenants(options)),
       references: (options.references ?? []).map(referenceOf),

@@ -2,6 +2,7 @@ import type { Check } from "./check.js";
 import { collectionChecks } from "./checks/collections.js";
 import { connectionChecks } from "./checks/connections.js";
 import { documentChecks } from "./checks/documents.js";
+import { homeChecks } from "./checks/homes.js";
 import { indexChecks } from "./checks/indexes.js";
 import { loginChecks } from "./checks/login.js";
 import { modelChecks } from "./checks/models.js";
@@ -13,6 +14,7 @@ export const CHECKS: readonly Check[] = [
   ...modelChecks,
   ...connectionChecks,
   ...loginChecks,
+  ...homeChecks,
   ...documentChecks,
   ...referenceChecks,
   ...indexChecks,

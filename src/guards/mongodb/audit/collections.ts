@@ -1,4 +1,5 @@
 import type { MongoDocument } from "../driver.js";
+import { isApart } from "../home-mark.js";
 import type { AuditDatabase } from "./audit-client.js";
 
 /** A collection as the server has it. */
@@ -10,7 +11,7 @@ export interface AuditedCollection {
   readonly options: MongoDocument;
 }
 
-/** The collections of a database, without the server's own. */
+/** The collections of a database, without the server's own and Partywall's. */
 export async function readCollections(database: AuditDatabase): Promise<AuditedCollection[]> {
   const listed = await database.listCollections().toArray();
   return listed
@@ -21,7 +22,7 @@ export async function readCollections(database: AuditDatabase): Promise<AuditedC
       type: kindOf(type),
       options: (options ?? {}) as MongoDocument,
     }))
-    .filter(({ name }) => !name.startsWith("system."));
+    .filter(({ name }) => !name.startsWith("system.") && !isApart(name));
 }
 
 const kindOf = (type: unknown): AuditedCollection["type"] =>

@@ -11,11 +11,14 @@ import type { TenantValues } from "./tenant-values.js";
 /** A database that is one tenant's alone. */
 export interface TenantHome {
   readonly database: string;
+  readonly tenantId: string;
   readonly value: unknown;
 }
 
 /** What is audited on one server. */
 export interface AuditSubject {
+  /** Name of the Partywall instance. */
+  readonly realm: string;
   /** The field that every document of a tenant's collection carries. */
   readonly field: string;
   readonly isShared: (collection: string) => boolean;

@@ -1,6 +1,7 @@
-import type { Db, Document } from "mongodb";
+import type { Db } from "mongodb";
 import * as mongodb from "mongodb";
 import { mongoMendingScript, type MongoAuditOptions } from "partywall/guards/mongodb";
+import { ownershipMark } from "partywall/tenants/mongodb";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { describeMongo } from "../../../support/mongo.js";
 import { SKIPPED_FOR } from "../../../support/skipped-reporter.js";
@@ -19,7 +20,7 @@ describeMongo("the audit of MongoDB", (mongo) => {
     });
     await site.inA(() => site.orders.insertMany([{ n: 1 }, { n: 2 }]));
     await site.inB(() => site.orders.insertOne({ n: 1 }));
-    await database.collection<Document>("plans").insertOne({ name: "basic" });
+    await database.collection("plans").insertOne({ name: "basic" });
     await database.collection("plans").createIndex({ name: 1 }, { unique: true });
   });
   afterEach(() => site.pw.close());
@@ -84,7 +85,7 @@ describeMongo("the audit of MongoDB", (mongo) => {
   });
 
   test("of tenants that are not told it finds what names none, but not who is unknown", async () => {
-    const all = database.collection<Document>("orders");
+    const all = database.collection("orders");
     await all.insertMany([{ tenantId: "nobody" }, { tenantId: ["a", "b"] }, { tenantId: 7 }, {}]);
     const { guard, inSystem } = site;
     const found = (await inSystem(() => guard.audit())).findings;
@@ -94,7 +95,7 @@ describeMongo("the audit of MongoDB", (mongo) => {
   });
 
   test("where tenants are too many to be named in a command, all documents are read", async () => {
-    const all = database.collection<Document>("orders");
+    const all = database.collection("orders");
     await all.insertMany([{ tenantId: "nobody" }, { tenantId: "crowd-7" }, {}]);
     const placement = { strategy: "row" } as const;
     const tenants = async function* () {
@@ -109,7 +110,7 @@ describeMongo("the audit of MongoDB", (mongo) => {
   });
 
   test("a tenant that is created while it reads is none that is unknown", async () => {
-    const all = database.collection<Document>("orders");
+    const all = database.collection("orders");
     await all.insertMany([{ tenantId: "late" }, { tenantId: "nobody" }]);
     let asked = 0;
     const found = await findings({
@@ -125,7 +126,7 @@ describeMongo("the audit of MongoDB", (mongo) => {
   });
 
   test("a sample is drawn where the server can, and said to be one", async () => {
-    await database.collection<Document>("orders").insertOne({});
+    await database.collection("orders").insertOne({});
     const { findings: found, unseen } = await audit({ sample: 100 });
     if (mongo.engine === "ferretdb") {
       expect(found).toEqual([]);
@@ -150,7 +151,10 @@ describeMongo("the audit of MongoDB", (mongo) => {
     const placement = { strategy: "database", name: own.databaseName } as const;
     const c = await pw.tenants.create({ slug: "core", name: "Core", placement });
     await pw.run(c.id, () => guard.client.db().collection("orders").insertOne({ n: 1 }));
-    const mine = own.collection<Document>("orders");
+    expect(await findings()).toMatchObject([{ code: "home-unmarked", object: own.databaseName }]);
+    const { collection, document } = ownershipMark({ tenantId: c.id, realm: pw.realm });
+    await own.collection<{ _id: string }>(collection).insertOne(document);
+    const mine = own.collection("orders");
     await mine.insertMany([{ tenantId: c.id }, { tenantId: "a word of the application's own" }]);
     await mine.createIndex({ email: 1 });
     expect(await findings()).toEqual([]);
@@ -164,12 +168,49 @@ describeMongo("the audit of MongoDB", (mongo) => {
     expect(await findings()).toEqual([]);
   });
 
+  test("a tenant's own database that is another's too is found", async () => {
+    const own = mongo.database();
+    const { pw } = site;
+    const placed = (name: string) => ({ strategy: "database", name }) as const;
+    const c = await pw.tenants.create({
+      slug: "core",
+      name: "C",
+      placement: placed(own.databaseName),
+    });
+    const marks = own.collection<{ _id: string }>("partywall.home");
+    const mark = async (tenantId: string, realm: string) => {
+      const { document } = ownershipMark({ tenantId, realm });
+      await marks.replaceOne({ _id: document._id }, document, { upsert: true });
+      return (await findings()).map(({ code, object, why }) => [code, object, why]);
+    };
+    const another = (why: string, name = own.databaseName) => [
+      ["home-of-another", name, expect.stringContaining(why)],
+    ];
+    expect(await mark(site.a, pw.realm)).toEqual(another("is marked as another one's"));
+    expect(await mark(c.id, "another")).toEqual(another("is marked as another one's"));
+    expect(await mark(c.id, pw.realm)).toEqual([]);
+    const d = await pw.tenants.create({
+      slug: "dune",
+      name: "D",
+      placement: placed(own.databaseName),
+    });
+    expect(await mark(c.id, pw.realm)).toEqual(another("to another one too"));
+    await pw.tenants.delete(d.id);
+    const home = database.databaseName;
+    await pw.tenants.create({ slug: "even", name: "E", placement: placed(home) });
+    const found = await findings();
+    expect(found.find(({ object }) => object === home)).toMatchObject({
+      code: "home-of-another",
+      why: expect.stringContaining("tenants share its collections"),
+    });
+  });
+
   test("further servers are looked at under their names", async () => {
     const [near, far] = [mongo.database(), mongo.database()];
     const url = (one: Db) => mongo.url + one.databaseName;
     const eu = { app: url(far), system: url(far) };
     const two = await openSite(mongodb, url(near), { servers: { eu } });
-    await far.collection<Document>("orders").insertOne({});
+    await far.collection("orders").insertOne({});
     const { findings: found } = await two.inSystem(() => two.guard.audit());
     expect(found).toMatchObject([
       { code: "document-without-tenant", object: `eu: ${far.databaseName}.orders` },
@@ -182,7 +223,7 @@ describeMongo("the audit of MongoDB", (mongo) => {
     const two = await openSite(mongodb, mongo.url + database.databaseName, {
       databases: [further.databaseName],
     });
-    await further.collection<Document>("orders").insertOne({});
+    await further.collection("orders").insertOne({});
     const { findings: found } = await two.inSystem(() => two.guard.audit());
     expect(found.map(({ object }) => object)).toEqual([`${further.databaseName}.orders`]);
     await two.pw.close();
@@ -195,7 +236,7 @@ describeMongo("the audit of MongoDB", (mongo) => {
   else
     test(hostile, async () => {
       const name = `a"); db.dropDatabase(); //\n\u2028 {object}`;
-      await database.collection<Document>(name).createIndex({ email: 1 }, { unique: true, name });
+      await database.collection(name).createIndex({ email: 1 }, { unique: true, name });
       const found = await findings();
       expect(found).toMatchObject([{ code: "unique-index-without-tenant" }]);
       await mend(mongo.client, mongoMendingScript(found));

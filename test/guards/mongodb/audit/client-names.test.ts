@@ -36,12 +36,12 @@ for (const [name, driver] of DRIVERS) {
     const clients = {
       "the application's": async (url: string) => {
         const pw = instance(url, url);
-        await pw.central(ping(pw)).finally(() => pw.close());
+        await pw.central(ping(pw)).finally(async () => pw.close());
       },
       "one of the guard's own": async (url: string) => {
         const pw = instance(`${near.url}shop`, url);
         const system = { reason: "a test", server: "eu" };
-        await pw.system(system, ping(pw)).finally(() => pw.close());
+        await pw.system(system, ping(pw)).finally(async () => pw.close());
       },
     };
     for (const use of Object.values(clients)) {
@@ -51,7 +51,7 @@ for (const [name, driver] of DRIVERS) {
     }
     const bare = await greetings(async (url) => {
       const client = new driver.MongoClient(url);
-      await client.connect().finally(() => client.close());
+      await client.connect().finally(async () => client.close());
     });
     expect(bare.length).toBeGreaterThan(0);
     for (const text of bare) expect(text).not.toContain("partywall");

@@ -25,8 +25,8 @@ export interface Tenants {
   readonly b: string;
 }
 
-const documents = (database: Db) => database.collection<Document>("orders");
-const members = (database: Db) => database.collection<Document>("members");
+const documents = (database: Db) => database.collection("orders");
+const members = (database: Db) => database.collection("members");
 const indexOptions: Need = { what: "options of indexes", on: ["mongo-java-server", "mongod"] };
 const planted = { planted: true };
 const remove = (database: Db) => documents(database).deleteMany(planted);
@@ -51,7 +51,7 @@ const index = (
   code,
   plant,
   object: "$db.members.planted",
-  open: (database) => members(database).createIndex(key as never, { ...options, name: "planted" }),
+  open: (database) => members(database).createIndex(key, { ...options, name: "planted" }),
   ...(needs === undefined ? {} : { needs }),
 });
 
