@@ -282,6 +282,38 @@ export const MONGO_FEATURES = {
       same(inserted, false);
     },
   },
+  indexOptions: {
+    on: ["mongo-java-server", "mongod"],
+    probe: async (database) => {
+      const documents = database.collection("c");
+      await documents.createIndex({ at: 1 }, { expireAfterSeconds: 60 });
+      await documents.createIndex({ n: 1 }, { sparse: true });
+      const [, expiring, sparse] = await documents.listIndexes().toArray();
+      same([expiring?.expireAfterSeconds, sparse?.sparse], [60, true]);
+    },
+  },
+  cappedCollections: {
+    on: ["ferretdb", "mongod"],
+    probe: async (database) => {
+      await database.createCollection("c", { capped: true, size: 100_000 });
+    },
+  },
+  timeSeries: {
+    on: ["mongod"],
+    probe: async (database) => {
+      await database.createCollection("c", { timeseries: { timeField: "at" } });
+      const [found] = await database.listCollections({ name: "c" }).toArray();
+      same(found?.type, "timeseries");
+    },
+  },
+  quotedNames: {
+    on: ["mongo-java-server", "mongod"],
+    probe: async (database) => {
+      const documents = database.collection(`a") \n`);
+      await documents.createIndex({ n: 1 }, { name: `a") \n` });
+      await documents.insertOne({ n: 1 });
+    },
+  },
   getMore: {
     on: ALL,
     probe: async (database) => {

@@ -4,9 +4,8 @@ import { mongoMendingScript, type MongoAuditOptions } from "partywall/guards/mon
 import { ownershipMark } from "partywall/tenants/mongodb";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { describeMongo } from "../../../support/mongo.js";
-import { SKIPPED_FOR } from "../../../support/skipped-reporter.js";
 import { openSite, type Site } from "../site.js";
-import { HOLES } from "./holes.js";
+import { HOLES, type Hole } from "./holes.js";
 import { mend } from "./mend.js";
 
 describeMongo("the audit of MongoDB", (mongo) => {
@@ -50,37 +49,39 @@ describeMongo("the audit of MongoDB", (mongo) => {
     });
   });
 
+  const expectFoundAndMended = async (hole: Hole) => {
+    const { code } = hole;
+    const before = await findings();
+    await hole.open(database, site);
+    const found = (await findings()).filter(
+      (one) => !before.some(({ code: c, object }) => c === one.code && object === one.object),
+    );
+    expect(found.map((one) => `${one.code} ${one.object}`)).toEqual([
+      `${code} ${hole.object.replace("$db", database.databaseName)}`,
+    ]);
+    expect(JSON.stringify(found)).not.toMatch(/\{(object|detail)\}/);
+    expect(JSON.stringify(found)).not.toContain(site.a);
+    if (hole.mend === undefined) {
+      expect(found[0]?.mongosh).toBeDefined();
+      await mend(mongo.client, mongoMendingScript(found));
+    } else {
+      expect(found[0]?.mongosh).toBeUndefined();
+      await hole.mend(database);
+    }
+    const left = await findings();
+    expect(left.filter((one) => one.code === code)).toEqual(
+      before.filter((one) => one.code === code),
+    );
+  };
+
   describe("finds, and is content when it is mended:", () => {
+    test.each(HOLES.filter(({ needs }) => needs === undefined))("$code: $plant", async (hole) =>
+      expectFoundAndMended(hole),
+    );
     for (const hole of HOLES) {
       const { code, plant, needs } = hole;
-      const name = `${code}: ${plant}`;
-      if (needs?.on.includes(mongo.engine) === false) {
-        test.skip(`${name}${SKIPPED_FOR}${needs.what} on ${mongo.engine}`, () => {});
-        continue;
-      }
-      test(name, async () => {
-        const before = await findings();
-        await hole.open(database, site);
-        const found = (await findings()).filter(
-          (one) => !before.some(({ code: c, object }) => c === one.code && object === one.object),
-        );
-        expect(found.map((one) => `${one.code} ${one.object}`)).toEqual([
-          `${code} ${hole.object.replace("$db", database.databaseName)}`,
-        ]);
-        expect(JSON.stringify(found)).not.toMatch(/\{(object|detail)\}/);
-        expect(JSON.stringify(found)).not.toContain(site.a);
-        if (hole.mend === undefined) {
-          expect(found[0]?.mongosh).toBeDefined();
-          await mend(mongo.client, mongoMendingScript(found));
-        } else {
-          expect(found[0]?.mongosh).toBeUndefined();
-          await hole.mend(database);
-        }
-        const left = await findings();
-        expect(left.filter((one) => one.code === code)).toEqual(
-          before.filter((one) => one.code === code),
-        );
-      });
+      if (needs === undefined) continue;
+      mongo.testNeeding(needs, `${code}: ${plant}`, () => expectFoundAndMended(hole));
     }
   });
 
@@ -229,20 +230,20 @@ describeMongo("the audit of MongoDB", (mongo) => {
     await two.pw.close();
   });
 
-  const hostile = "a name that looks like code is mended, and never run";
-  // FerretDB itself puts it into its SQL as it is.
-  if (mongo.engine === "ferretdb")
-    test.skip(`${hostile}${SKIPPED_FOR}safe names on ferretdb`, () => {});
-  else
-    test(hostile, async () => {
-      const name = `a"); db.dropDatabase(); //\n\u2028 {object}`;
-      await database.collection(name).createIndex({ email: 1 }, { unique: true, name });
-      const found = await findings();
-      expect(found).toMatchObject([{ code: "unique-index-without-tenant" }]);
-      await mend(mongo.client, mongoMendingScript(found));
-      expect(await findings()).toEqual([]);
-      expect(await database.collection("orders").countDocuments()).toBe(3);
-    });
+  const mendsNamesThatLookLikeCode = async () => {
+    const name = `a"); db.dropDatabase(); //\n\u2028 {object}`;
+    await database.collection(name).createIndex({ email: 1 }, { unique: true, name });
+    const found = await findings();
+    expect(found).toMatchObject([{ code: "unique-index-without-tenant" }]);
+    await mend(mongo.client, mongoMendingScript(found));
+    expect(await findings()).toEqual([]);
+    expect(await database.collection("orders").countDocuments()).toBe(3);
+  };
+  mongo.testNeeding(
+    "quotedNames",
+    "a name that looks like code is mended, and never run",
+    mendsNamesThatLookLikeCode,
+  );
 
   test("a server without a system login cannot be looked at, and says so", async () => {
     const two = await openSite(mongodb, mongo.url + database.databaseName, { system: undefined });

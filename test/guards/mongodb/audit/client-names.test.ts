@@ -36,12 +36,20 @@ for (const [name, driver] of DRIVERS) {
     const clients = {
       "the application's": async (url: string) => {
         const pw = instance(url, url);
-        await pw.central(ping(pw)).finally(async () => pw.close());
+        try {
+          await pw.central(ping(pw));
+        } finally {
+          await pw.close();
+        }
       },
       "one of the guard's own": async (url: string) => {
         const pw = instance(`${near.url}shop`, url);
         const system = { reason: "a test", server: "eu" };
-        await pw.system(system, ping(pw)).finally(async () => pw.close());
+        try {
+          await pw.system(system, ping(pw));
+        } finally {
+          await pw.close();
+        }
       },
     };
     for (const use of Object.values(clients)) {
@@ -51,7 +59,11 @@ for (const [name, driver] of DRIVERS) {
     }
     const bare = await greetings(async (url) => {
       const client = new driver.MongoClient(url);
-      await client.connect().finally(async () => client.close());
+      try {
+        await client.connect();
+      } finally {
+        await client.close();
+      }
     });
     expect(bare.length).toBeGreaterThan(0);
     for (const text of bare) expect(text).not.toContain("partywall");

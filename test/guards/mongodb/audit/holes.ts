@@ -1,4 +1,5 @@
 import type { Db, Document } from "mongodb";
+import type { MongoFeature } from "../../../support/mongo-features.js";
 
 /** A way around the guard, as somebody without it opens it. */
 export interface Hole {
@@ -11,13 +12,8 @@ export interface Hole {
   readonly open: (database: Db, tenants: Tenants) => Promise<unknown>;
   /** What a person does where no script can; where there is one it is run instead. */
   readonly mend?: (database: Db) => Promise<unknown>;
-  /** What a server must have for it to be opened, and which have; all unless told. */
-  readonly needs?: Need;
-}
-
-interface Need {
-  readonly what: string;
-  readonly on: readonly string[];
+  /** What a server must have for it to be opened. */
+  readonly needs?: MongoFeature;
 }
 
 export interface Tenants {
@@ -27,7 +23,6 @@ export interface Tenants {
 
 const documents = (database: Db) => database.collection("orders");
 const members = (database: Db) => database.collection("members");
-const indexOptions: Need = { what: "options of indexes", on: ["mongo-java-server", "mongod"] };
 const planted = { planted: true };
 const remove = (database: Db) => documents(database).deleteMany(planted);
 const many = (fields: (n: number) => Document) =>
@@ -46,7 +41,7 @@ const index = (
   plant: string,
   key: Document,
   options: Document = {},
-  needs?: Need,
+  needs?: MongoFeature,
 ): Hole => ({
   code,
   plant,
@@ -93,7 +88,7 @@ export const HOLES: readonly Hole[] = [
     "a sparse unique index, which becomes a partial one",
     { email: 1 },
     { unique: true, sparse: true },
-    indexOptions,
+    "indexOptions",
   ),
   {
     // What expires cannot stand behind another field, so that no script mends it.
@@ -102,7 +97,7 @@ export const HOLES: readonly Hole[] = [
       "a unique index that expires",
       { at: 1 },
       { unique: true, expireAfterSeconds: 60 },
-      indexOptions,
+      "indexOptions",
     ),
     mend: (database) => members(database).dropIndex("planted"),
   },
@@ -112,7 +107,7 @@ export const HOLES: readonly Hole[] = [
       "a unique index that takes ACME for acme",
       { tenantId: 1, email: 1 },
       { unique: true, collation: { locale: "en", strength: 2 } },
-      indexOptions,
+      "indexOptions",
     ),
     mend: (database) => members(database).dropIndex("planted"),
   },
@@ -140,7 +135,7 @@ export const HOLES: readonly Hole[] = [
     object: "$db.last",
     open: (database) => database.createCollection("last", { capped: true, size: 100_000 }),
     mend: (database) => database.dropCollection("last"),
-    needs: { what: "capped collections", on: ["ferretdb", "mongod"] },
+    needs: "cappedCollections",
   },
   {
     code: "view",
@@ -152,7 +147,7 @@ export const HOLES: readonly Hole[] = [
         pipeline: [{ $group: { _id: null, n: { $sum: 1 } } }],
       }),
     mend: (database) => database.dropCollection("everyone"),
-    needs: { what: "views", on: ["mongod"] },
+    needs: "views",
   },
   {
     code: "time-series-tenant",
@@ -160,6 +155,6 @@ export const HOLES: readonly Hole[] = [
     object: "$db.series",
     open: (database) => database.createCollection("series", { timeseries: { timeField: "at" } }),
     mend: (database) => database.dropCollection("series"),
-    needs: { what: "time series", on: ["mongod"] },
+    needs: "timeSeries",
   },
 ];

@@ -41,7 +41,7 @@ export const indexChecks: readonly Check[] = [
       indexes
         .filter(({ unique, key }) => unique && !(subject.field in key))
         .filter((index) => !isOfGridFs(collection, index))
-        .map((index) => found(subject.field, collection, index)),
+        .map((index) => spanning(subject.field, collection, index)),
     ),
   },
   {
@@ -79,7 +79,7 @@ export const indexChecks: readonly Check[] = [
         ({ key, unique, spec }) => !unique && Object.keys(key)[0] !== field && mayBeLed(key, spec),
       );
       if (behind.length === 0 || (await sizeOf(look, collection)) < BIG) return [];
-      return behind.map((index) => found(field, collection, index));
+      return behind.map((index) => spanning(field, collection, index));
     }),
   },
 ];
@@ -105,7 +105,7 @@ function folds({ collation }: AuditedIndex["spec"]): boolean {
   );
 }
 
-function found(field: string, collection: AuditedCollection, index: AuditedIndex): Found {
+function spanning(field: string, collection: AuditedCollection, index: AuditedIndex): Found {
   const object = `${collection.namespace}.${index.name}`;
   const mongosh = remade(field, collection, index);
   return mongosh === undefined ? { object } : { object, mongosh };
