@@ -178,20 +178,41 @@ describeMongo("an archive of one tenant's documents", (mongo) => {
       const text = await archived(
         grounds.row(shared, "acme", { collections: ["customers", "orders"] }),
       );
-      for (const name of ["plans", "partywall.home", "system.js", "a$b", "orders"]) {
+      const names = {
+        plans: "is shared here",
+        "partywall.home": "is Partywall's or the server's own",
+        "partywall.tenant-data": "is Partywall's or the server's own",
+        "system.js": "is Partywall's or the server's own",
+        a$b: "is Partywall's or the server's own",
+        orders: "is in the archive twice",
+      };
+      for (const [name, why] of Object.entries(names)) {
         const forged = sealed(text, ([head, ...rest]) => [
           head!.replace('"name":"customers"', `"name":"${name}"`),
           ...rest,
         ]);
         const home = mongo.database();
-        await home.collection<Any>("plans").insertOne({ _id: 1, name: "free" });
         const told = await refusal(
           importTenant(grounds.own(home, "acme", { shared: ["plans"] }), source(forged)),
         );
         expect(told).toMatch(/^PW_TENANT_DATA_REFUSED: .*Nothing was written/);
-        expect(await inside(home, "plans")).toEqual([{ _id: 1, name: "free" }]);
-        expect(await inside(home, "orders")).toEqual([]);
+        expect(told).toContain(`${name} ${why}`);
+        for (const one of [name, "orders"]) expect(await inside(home, one)).toEqual([]);
       }
+    });
+
+    test("is refused at its end where the tenant was at work meanwhile", async () => {
+      const shared = await fill();
+      const orders = shared.collection<Any>("orders");
+      const write = async (change: () => Promise<unknown>) => {
+        for await (const chunk of exportTenant(grounds.row(shared, "acme")))
+          if (chunk.includes('"sku"')) await change();
+      };
+      const told = /^PW_TENANT_DATA_REFUSED: .*orders.*somebody writes meanwhile/;
+      const one: Any = { _id: "new", tenantId: "acme" };
+      expect(await refusal(write(() => orders.insertOne(one)))).toMatch(told);
+      expect(await refusal(write(() => orders.deleteOne({ _id: "new" })))).toMatch(told);
+      expect(await refusal(write(async () => undefined))).toBe("nothing");
     });
 
     test("cannot bring in documents of another tenant", async () => {
