@@ -18,7 +18,7 @@ export const collectionChecks: readonly Check[] = [
   {
     code: "view",
     severity: "high",
-    why: "{object} is a view: the guard matches the tenant on what it gives, and cannot see what its own pipeline joins, groups or counts.",
+    why: "{object} is a view, whose own pipeline the guard does not see: it refuses it outside system scopes, and where `views` of guardMongo() vouches for it matches the tenant on what it gives, whatever it joins, groups or counts.",
     fix: "Put its pipeline into the aggregations that use it, and drop the view; or read it in system scopes only.",
     find: kind(({ type }) => type === "view"),
   },

@@ -48,7 +48,7 @@ export const modelChecks: readonly Check[] = [
     code: "model-builds-by-itself",
     severity: "low",
     why: "The model {object} makes {detail} when it is compiled, in no scope: the guard refuses it where nobody hears, and they are missing.",
-    fix: "Switch autoIndex and autoCreate off, and call syncIndexes() in pw.system().",
+    fix: "Switch autoIndex and autoCreate off, and call createIndexes() in pw.central().",
     find: overModels(({ buildsByItself }) =>
       buildsByItself ? "its collection or indexes" : undefined,
     ),
