@@ -1,7 +1,7 @@
 import type { MongoDocument } from "../../guards/mongodb/driver.js";
 import { refused } from "../refusal.js";
 import type { AdminCollection, AdminDatabase } from "./admin.js";
-import { isApart } from "./mark.js";
+import { isApart } from "../../guards/mongodb/home-mark.js";
 import type { Premises } from "./premises.js";
 
 /** The collections of premises. */

@@ -1,12 +1,12 @@
 import { isTenants } from "../../guards/mongodb/command/tenant-value.js";
 import { tenantPredicate } from "../../guards/mongodb/command/tenant-match.js";
 import type { MongoDocument } from "../../guards/mongodb/driver.js";
+import { isApart } from "../../guards/mongodb/home-mark.js";
 import type { WatchOptions } from "../progress.js";
 import { refused } from "../refusal.js";
 import { ARRAY, DOCUMENT, elementsOf } from "./bson-elements.js";
 import { collectionOf, databaseOf } from "./collections.js";
 import { valueOf } from "./document-line.js";
-import { isApart } from "./mark.js";
 import { checkPremises, scopeOf, type Bson, type Premises } from "./premises.js";
 import { rawDocuments } from "./raw-documents.js";
 import { isNoted, WORK_COLLECTION } from "./tenant-lock.js";
