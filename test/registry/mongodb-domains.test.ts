@@ -3,7 +3,7 @@ import * as mongodb from "mongodb";
 import { mongoStore, type TenantStore } from "partywall/registry";
 import { describe, expect, it, onTestFinished, vi } from "vitest";
 import { describeMongo } from "../support/mongo.js";
-import { faultyDriver, type Fault } from "./faulty-driver.js";
+import { faultyDriver, type Fault, type Step } from "./faulty-driver.js";
 import { record } from "./record.js";
 
 const updatedAt = "2026-05-06T07:08:09.010Z";
@@ -98,11 +98,16 @@ describeMongo("a domain, in MongoDB, without transactions", (mongo) => {
     expect(await store.find({ id: "acme" })).toMatchObject({ version: 2, domains: [DOMAIN] });
   });
 
-  /** A node whose change of a record waits for `until`, and when it has come to wait. */
-  function heldUp(node: (fault: Fault) => TenantStore, until: () => Promise<void>) {
+  /** A node whose change of a record, or another step, waits for `until`, and when it has come to wait. */
+  function heldUp(
+    node: (fault: Fault) => TenantStore,
+    until: () => Promise<void>,
+    held: Step = { collection: "tenants", method: "updateOne" },
+  ) {
     let waits = false;
     const slow = node(async ({ collection, method }, when) => {
-      if (collection !== "tenants" || method !== "updateOne" || when !== "before") return;
+      const isHeld = collection === held.collection && method === held.method;
+      if (!isHeld || when !== "before") return;
       waits = true;
       await until();
     });
@@ -131,6 +136,22 @@ describeMongo("a domain, in MongoDB, without transactions", (mongo) => {
     await reached();
     expect(await give(store, "globex", [DOMAIN])).toBe("domain-taken");
     expect(await first).toBe("updated");
+    expect(await holders()).toEqual(["acme"]);
+  });
+
+  it("keeps its claim where a release that was held up comes after it was given again", async () => {
+    const { node, store, give, claims, holders } = await registry();
+    await give(store, "acme", [DOMAIN]);
+    let isOver = false;
+    const release = { collection: "tenants_domains", method: "deleteMany" };
+    const until = async () => void (await vi.waitUntil(() => isOver, { timeout: 20_000 }));
+    const { slow, reached } = heldUp(node, until, release);
+    const taken = give(slow, "acme", []);
+    await reached();
+    expect(await give(store, "acme", [DOMAIN])).toBe("updated");
+    isOver = true;
+    expect(await taken).toBe("updated");
+    expect(await claims()).toMatchObject([{ _id: DOMAIN, tenant: "acme", version: 3 }]);
     expect(await holders()).toEqual(["acme"]);
   });
 
