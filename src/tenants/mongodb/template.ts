@@ -1,8 +1,7 @@
 import { PartywallError } from "../../errors.js";
 import type { MongoDocument } from "../../guards/mongodb/driver.js";
 import type { AdminDatabase } from "./admin.js";
-import { isApart } from "../../guards/mongodb/home-mark.js";
-import { definitionsOf } from "./mark.js";
+import { definitionsOf, isApart } from "./mark.js";
 
 /** A database whose collections new ones get. */
 export interface DatabaseTemplate {
