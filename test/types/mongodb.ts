@@ -5,6 +5,7 @@ import mongoose from "mongoose";
 import { createPartywall } from "partywall";
 import { guardMongoose } from "partywall/adapters/mongoose";
 import { guardMongo, type GuardMongoOptions, type MongoGuard } from "partywall/guards/mongodb";
+import type { Premises } from "partywall/tenants/mongodb";
 
 // oxlint-disable typescript/no-unnecessary-type-parameters -- what makes the comparison exact
 type Equal<A, B> =
@@ -52,3 +53,16 @@ void guardMongoose(guarded, mongoose, mongoose.createConnection());
 void guardMongoose(guarded, mongoose, "mongodb://db/shop");
 // @ts-expect-error the instance, not one of its models
 void guardMongoose(guarded, mongoose.model("Order"));
+
+// A tenant's premises take the client and the BSON of whichever copy.
+const place = { strategy: "row", database: "shop", tenantId: "acme" } as const;
+export const premises: readonly Premises[] = [
+  { ...place, client: new mongodb.MongoClient(""), bson: mongodb.BSON },
+  { ...place, client: new mongodb6.MongoClient(""), bson: mongodb6.BSON },
+  { ...place, client: new mongoose.mongo.MongoClient(""), bson: mongoose.mongo.BSON },
+  { ...place, client: mongoose.connection.getClient(), bson: mongoose.mongo.BSON },
+  // @ts-expect-error a database, by its name
+  { client: new mongodb.MongoClient(""), bson: mongodb.BSON, strategy: "row", tenantId: "acme" },
+  // @ts-expect-error there are no schemas in MongoDB
+  { ...place, client: new mongodb.MongoClient(""), bson: mongodb.BSON, strategy: "schema" },
+];
