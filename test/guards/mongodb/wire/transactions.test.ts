@@ -133,6 +133,16 @@ describe.each(DRIVERS)("a transaction of %s, on the wire", (_name, driver) => {
     expect(await inB(() => orders.countDocuments())).toBe(0);
   });
 
+  test("what was answered is not waited for, nor its connection ended", async () => {
+    const { guard, orders, inA, inB, a } = site;
+    await inA(() => orders.updateOne({ n: 1 }, { $set: { n: 2 } }));
+    const closed: unknown[] = [];
+    guard.client.on("connectionClosed", (event) => void closed.push(event));
+    await guard.expel({ id: a, placement: { strategy: "row" } });
+    expect(await inB(() => orders.countDocuments())).toBe(0);
+    expect(closed).toEqual([]);
+  });
+
   test("a write that is retried after a change of the primary is its tenant's again", async () => {
     const { orders, inA, inB, a } = site;
     const failed = { ok: 0, code: 10107, codeName: "NotWritablePrimary", errmsg: "not primary" };
