@@ -1,18 +1,11 @@
 import { PartywallError } from "../../errors.js";
+import { MARK_COLLECTION, MARK_ID } from "../../guards/mongodb/home-mark.js";
 import { homeOf, untouched, type ProvisionedTenant } from "../home.js";
 import type { AdminClient, AdminDatabase } from "./admin.js";
 import { assertDatabaseName } from "./database-name.js";
 import { homePlace } from "./home-place.js";
 import { Lease } from "./lease.js";
-import {
-  assertMarkedFor,
-  contentsOf,
-  MARK_COLLECTION,
-  MARK_ID,
-  readMark,
-  titleOf,
-  type Mark,
-} from "./mark.js";
+import { assertMarkedFor, contentsOf, readMark, titleOf, type Mark } from "./mark.js";
 import {
   copyDocuments,
   makeCollections,

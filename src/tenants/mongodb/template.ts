@@ -1,7 +1,8 @@
 import { PartywallError } from "../../errors.js";
 import type { MongoDocument } from "../../guards/mongodb/driver.js";
+import { isApart } from "../../guards/mongodb/home-mark.js";
 import type { AdminDatabase } from "./admin.js";
-import { definitionsOf, isApart } from "./mark.js";
+import { definitionsOf } from "./mark.js";
 
 /** A database whose collections new ones get. */
 export interface DatabaseTemplate {
