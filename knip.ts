@@ -16,7 +16,7 @@ export default {
     "src/cli/bin.ts",
     "scripts/*.js",
     "bench/*/run.ts",
-    "bench/{http,orms}/*.ts",
+    "bench/{http,mongo,orms}/*.ts",
     "examples/*/main.ts",
     "examples/next-goals/site/{app/**/*.{ts,tsx},instrumentation.ts,next.config.ts}",
     "test/support/{engines,skipped-reporter}.ts",

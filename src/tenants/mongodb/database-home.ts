@@ -140,7 +140,7 @@ async function assertNothingElse(database: AdminDatabase, lease: Lease): Promise
 }
 
 /** Removes everything but the mark, so that it is known whose the rest is after a crash. */
-export async function emptyDatabase(database: AdminDatabase, lease: Lease): Promise<void> {
+async function emptyDatabase(database: AdminDatabase, lease: Lease): Promise<void> {
   await lease.change({ $set: { stage: "dropping" } });
   for (const name of await contentsOf(database)) {
     lease.assertHeld();

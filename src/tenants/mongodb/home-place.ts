@@ -19,7 +19,7 @@ export function homePlace(
 const ADDRESS = /^(mongodb(?:\+srv)?:\/\/)([^/?]*)(?:\/([^?]*))?(?:\?(.*))?$/;
 
 /** A connection string for another database, with the login where it was. Throws `PW_CONFIG` for what is none. */
-export function atDatabase(url: string, database: string): string {
+function atDatabase(url: string, database: string): string {
   const [, scheme, authority, own = "", given = ""] = ADDRESS.exec(url) ?? [];
   if (scheme === undefined || authority === undefined) {
     throw new PartywallError(

@@ -49,5 +49,5 @@ export class TenantValues {
 }
 
 /** BSON's name for the type of a value that has an identity. */
-export const typeOf = (identity: string): string =>
+const typeOf = (identity: string): string =>
   TYPES[identity.slice(0, identity.indexOf(":"))] ?? "none";
