@@ -31,7 +31,8 @@ describeMongo("the homes of many tenants are migrated", (mongo) => {
     const onProgress = ({ done }: { readonly done: number }) => void progress.push(done);
     expect(await homes.migrateAll(all, { onProgress })).toEqual({ succeeded: 6 });
     expect(progress).toEqual([1, 2, 3, 4, 5, 6]);
-    expect(seen.toSorted()).toEqual(tenants.map(({ id }) => id).toSorted());
+    expect(seen).toHaveLength(5);
+    expect(new Set(seen)).toEqual(new Set(tenants.map(({ id }) => id)));
     for (const [at, database] of databases.entries()) {
       expect(await collectionsIn(database)).toEqual(["bills", "orders", "partywall.home"]);
       expect(await indexesOf(database, "orders")).toEqual(["_id", "n"]);

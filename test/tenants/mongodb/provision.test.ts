@@ -2,7 +2,7 @@ import * as mongodb from "mongodb";
 import { createPartywall } from "partywall";
 import { guardMongo } from "partywall/guards/mongodb";
 import { ownershipMark, type CollectionTemplate } from "partywall/tenants/mongodb";
-import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { beforeEach, describe, expect, test } from "vitest";
 import { describeMongo } from "../../support/mongo.js";
 import { DRIVERS } from "../../guards/mongodb/drivers.js";
 import { startRelay } from "../../guards/mongodb/relay.js";
@@ -30,7 +30,7 @@ describeMongo("a home is made", (mongo) => {
     expect(await indexesOf(home, "orders")).toEqual(["_id", "at,n", "number!"]);
     expect(await markOf(home)).toEqual({ realm: "shop", tenantId: tenant.id, stage: "home" });
     const { collection, document } = ownershipMark({ tenantId: tenant.id, realm: "shop" });
-    expect(await home.collection<mongodb.Document>(collection).findOne()).toMatchObject(document);
+    expect(await home.collection(collection).findOne()).toMatchObject(document);
   });
 
   test("as the shared database is, without the tenant's field and what is no tenant's", async () => {
@@ -56,7 +56,9 @@ describeMongo("a home is made", (mongo) => {
     expect(await collectionsIn(home)).toEqual(["countries", "orders", "partywall.home"]);
     expect(await indexesOf(home, "orders")).toEqual(["_id", "at", "number!"]);
     expect(await home.collection("orders").countDocuments()).toBe(0);
-    expect((await home.collection("countries").distinct("code")).toSorted()).toEqual(["a", "b"]);
+    expect(new Set(await home.collection("countries").distinct("code"))).toEqual(
+      new Set(["a", "b"]),
+    );
   });
 
   mongo.testNeeding(
@@ -70,10 +72,12 @@ describeMongo("a home is made", (mongo) => {
       await shared.createCollection("orders", { validator, validationLevel: "moderate" });
       const template = { database: shared.databaseName };
       await site.homes({ template }).provision(newcomer(home));
-      await expect(home.collection("orders").insertOne({ n: "one" })).rejects.toThrow();
+      // oxlint-disable-next-line vitest/no-standalone-expect -- testNeeding() is a test
+      await expect(home.collection("orders").insertOne({ n: "one" })).rejects.toThrow("validation");
       await shared.createCollection("bills", {
         validator: { $jsonSchema: { required: ["tenantId"] } },
       });
+      // oxlint-disable-next-line vitest/no-standalone-expect -- testNeeding() is a test
       await expect(site.homes({ template }).provision(newcomer(site.home()))).rejects.toMatchObject(
         { code: "PW_PROVISION_FAILED" },
       );
@@ -281,7 +285,7 @@ describeMongo("a home is made", (mongo) => {
         await Promise.all(tenants.map((tenant) => homes.provision(tenant)));
         await homes.migrateAll(tenants, { concurrency: 3 });
         for (const { placement } of tenants)
-          expect(await markOf(mongo.client.db(placement.name!))).toMatchObject({ stage: "home" });
+          expect(await markOf(mongo.client.db(placement.name))).toMatchObject({ stage: "home" });
         expect(relay.open()).toBe(0);
       } finally {
         await relay.close();

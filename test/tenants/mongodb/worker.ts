@@ -21,7 +21,7 @@ const ask =
   (...args: unknown[]): Promise<never> =>
     new Promise((done, fail) => {
       const number = waiting.size;
-      waiting.set(number, { done: done as (value: unknown) => void, fail });
+      waiting.set(number, { done: done, fail });
       process.send!({ number, name, args });
     });
 

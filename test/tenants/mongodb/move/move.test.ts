@@ -275,11 +275,11 @@ describeMongo("a tenant is moved", (mongo) => {
     const to = town.database();
     const stop = new AbortController();
     const move = town.mover().move(id, to, { settleMs: 60_000, signal: stop.signal });
-    const stopped = expect(move).rejects.toThrow("enough");
+    const stopped = move.catch((error: Error) => error.message);
     await expect.poll(async () => (await town.pw.tenants.get(id)).status).toBe("suspended");
     await expect(town.see(id)).rejects.toMatchObject({ code: "PW_TENANT_SUSPENDED" });
     stop.abort(new Error("enough"));
-    await stopped;
+    expect(await stopped).toBe("enough");
     expect((await town.see(id)).orders).toHaveLength(3);
     await town.mover().move(id, to, AT_ONCE);
     expect((await town.see(id)).orders).toHaveLength(3);
@@ -296,11 +296,11 @@ describeMongo("a tenant is moved", (mongo) => {
       await new Promise<void>((resolve) => (goOn = resolve));
       await orders.insertOne({ number: 5 });
     });
-    const refused = expect(old).rejects.toMatchObject({ code: "PW_PLACEMENT_STALE" });
+    const refused = old.catch((error: { code: string }) => error.code);
     await opened;
     await town.mover().move(id, town.database(), AT_ONCE);
     goOn!();
-    await refused;
+    expect(await refused).toBe("PW_PLACEMENT_STALE");
     expect(await ordersAt(ROW, id)).toBe(3);
     expect((await town.see(id)).orders).toHaveLength(3);
   });
