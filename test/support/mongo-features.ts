@@ -132,6 +132,13 @@ export const MONGO_FEATURES = {
     on: ["mongo-java-server", "mongod"],
     probe: pipeline([{ $match: { $expr: { $eq: ["$_id", 2] } } }, { $count: "n" }], [{ n: 1 }]),
   },
+  regexMatch: {
+    on: ["mongod"],
+    probe: pipeline(
+      [{ $limit: 1 }, { $project: { _id: 0, is: { $regexMatch: { input: "a", regex: "^a" } } } }],
+      [{ is: true }],
+    ),
+  },
   replaceRoot: {
     on: ["mongo-java-server", "mongod"],
     probe: pipeline([{ $limit: 1 }, { $replaceRoot: { newRoot: { a: 1 } } }], [{ a: 1 }]),
