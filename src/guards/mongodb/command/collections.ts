@@ -1,3 +1,4 @@
+import { isApart } from "../home-mark.js";
 import type { CommandScope } from "./command-scope.js";
 import { IN_SYSTEM, named, refused, tenantless } from "./refusal.js";
 
@@ -15,6 +16,12 @@ export function access(at: CommandScope, collection: unknown, mode: "read" | "wr
     throw refused(
       `The collection ${named(collection)} is the server's own`,
       `It holds what belongs to every tenant. ${IN_SYSTEM}`,
+    );
+  }
+  if (isApart(collection)) {
+    throw refused(
+      `The collection ${named(collection)} is Partywall's own`,
+      `It says whose a database is and what is done with tenants. ${IN_SYSTEM}`,
     );
   }
   if (at.isView?.(collection) === true) {
