@@ -1,7 +1,12 @@
 const subpaths = require("./subpaths.cjs");
 
 for (const subpath of subpaths) {
-  const names = Object.keys(require(subpath)).filter((name) => name !== "__esModule");
+  const exported = require(subpath);
+  // A module may give one function to whoever requires it.
+  const names =
+    typeof exported === "function"
+      ? [exported.name]
+      : Object.keys(exported).filter((name) => name !== "__esModule");
   if (names.length === 0) throw new Error(`${subpath} exports nothing`);
   console.log(`${subpath}: ${names.join(" ")}`);
 }
