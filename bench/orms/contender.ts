@@ -1,6 +1,4 @@
-import { fork } from "node:child_process";
-import { once } from "node:events";
-import { fileURLToPath } from "node:url";
+import { startMeasuredProcess } from "../support/measured-process.js";
 import type { Slice } from "../support/slices.js";
 import type { LibrarySize, LibraryUrls } from "./library.js";
 
@@ -41,31 +39,11 @@ export interface Contender {
   readonly stop: () => Promise<void>;
 }
 
-/** Starts a contender in a process of its own: what the engine learnt of one's code would slow or speed the others'. */
+/** Starts a contender in a process of its own. */
 export async function startContender(assignment: Assignment): Promise<Contender> {
   const { orm, way } = assignment;
-  const child = fork(fileURLToPath(new URL("contender-process.ts", import.meta.url)), {
-    stdio: "inherit",
-    env: { ...process.env, NODE_ENV: "production" },
-  });
-  const exited = once(child, "exit");
-  const ask = async (message: Assignment | Order) => {
-    child.send(message);
-    const [answer] = (await Promise.race([
-      once(child, "message"),
-      exited.then(() =>
-        Promise.reject(new Error(`The process of ${orm}, ${way}, ended too early.`)),
-      ),
-    ])) as [{ slice: Slice }];
-    return answer.slice;
-  };
-  await ask(assignment);
-  return {
-    name: way,
-    measure: ask,
-    stop: async () => {
-      if (child.connected) child.disconnect();
-      await exited;
-    },
-  };
+  const file = new URL("contender-process.ts", import.meta.url);
+  const env = { ...process.env, NODE_ENV: "production" };
+  const started = await startMeasuredProcess<Order>(file, `${orm}, ${way},`, assignment, env);
+  return { name: way, ...started };
 }

@@ -1,6 +1,4 @@
-import { fork } from "node:child_process";
-import { once } from "node:events";
-import { fileURLToPath } from "node:url";
+import { startMeasuredProcess } from "./measured-process.js";
 import type { ContenderSpec } from "./contenders.js";
 import type { ShopSize } from "./rows.js";
 import type { Slice } from "./slices.js";
@@ -31,31 +29,12 @@ export interface Contender {
   readonly stop: () => Promise<void>;
 }
 
-/**
- * Starts a contender in a process of its own: what the engine learnt of one contender's code would slow or speed the
- * others', and the raw driver's process is to hold nothing of the guard, not even an AsyncLocalStorage.
- */
+/** Starts a contender in a process of its own. */
 export async function startContender(assignment: Assignment): Promise<Contender> {
   const { name } = assignment.spec;
-  const child = fork(fileURLToPath(new URL("contender-process.ts", import.meta.url)), {
-    stdio: "inherit",
-  });
-  const exited = once(child, "exit");
-  const ask = async (message: Assignment | Order) => {
-    child.send(message);
-    const [answer] = (await Promise.race([
-      once(child, "message"),
-      exited.then(() => Promise.reject(new Error(`The process of "${name}" ended too early.`))),
-    ])) as [{ slice: Slice }];
-    return answer.slice;
-  };
-  await ask(assignment);
+  const file = new URL("contender-process.ts", import.meta.url);
   return {
     name,
-    measure: ask,
-    stop: async () => {
-      if (child.connected) child.disconnect();
-      await exited;
-    },
+    ...(await startMeasuredProcess<Order>(file, `"${name}"`, assignment)),
   };
 }
