@@ -105,8 +105,8 @@ export class TicketOffice {
     const current = this.current();
     const ticket = held ?? current;
     if (ticket === undefined) {
-      // Only what is being proved is sent with it.
-      if (!this.proofs.pending) throw this.refuse(noScope());
+      // Only what is being proved is sent with it, and nothing else ever in its session.
+      if (!this.proofs.pending || session.explicit) throw this.refuse(noScope());
       this.#bySession.set(session, PROOF);
       return PROOF;
     }

@@ -148,6 +148,21 @@ describeMongo("the guard proves that it is in the way", (mongo) => {
         expect(inner).toMatchObject([{ code: "PW_GUARD_BYPASSED" }]);
       });
 
+      test("a session that was tried meanwhile outside any scope is of use in one afterwards", async () => {
+        const { guard, orders, inA } = site;
+        const session = guard.client.startSession();
+        const tried: unknown[] = [];
+        await guard.assertWired(async (command) => {
+          await orders.countDocuments({}, { session }).catch((error: unknown) => tried.push(error));
+          return guard.client.db().command(command);
+        });
+        expect(tried).toMatchObject([{ code: "PW_NO_SCOPE" }]);
+        const used = inA(() => orders.countDocuments({}, { session }));
+        if (mongo.engine === "mongo-java-server") await expect(used).rejects.toThrow("sessions");
+        else expect(await used).toBe(0);
+        await session.endSession();
+      });
+
       test("connections that are not the guard's are not used", async () => {
         const { guard, inA, orders } = site;
         await inA(() => orders.countDocuments());
