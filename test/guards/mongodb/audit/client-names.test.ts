@@ -18,7 +18,9 @@ async function greetings(use: (url: string) => Promise<unknown>): Promise<string
   });
   await new Promise<void>((listening) => server.listen(0, "127.0.0.1", listening));
   const { port } = server.address() as AddressInfo;
-  await use(`mongodb://127.0.0.1:${port}/shop?serverSelectionTimeoutMS=100`).catch(() => undefined);
+  const url = `mongodb://127.0.0.1:${port}/shop?serverSelectionTimeoutMS=100`;
+  // It gives up soon, since nobody answers; on a busy machine before it has said anything.
+  while (heard.length === 0) await use(url).catch(() => undefined);
   await new Promise<void>((closed) => server.close(() => closed()));
   return heard;
 }
@@ -54,7 +56,6 @@ for (const [name, driver] of DRIVERS) {
     };
     for (const use of Object.values(clients)) {
       const said = await greetings(use);
-      expect(said.length).toBeGreaterThan(0);
       for (const text of said) expect(text).toContain("nodejs|partywall");
     }
     const bare = await greetings(async (url) => {
@@ -65,7 +66,6 @@ for (const [name, driver] of DRIVERS) {
         await client.close();
       }
     });
-    expect(bare.length).toBeGreaterThan(0);
     for (const text of bare) expect(text).not.toContain("partywall");
     await near.close();
   });
