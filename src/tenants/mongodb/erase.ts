@@ -1,5 +1,5 @@
 import { PartywallError } from "../../errors.js";
-import type { TenantRecord } from "../../registry/record.js";
+import { assertMayErase, type EraseConsent } from "../erase-consent.js";
 import { failed, refused } from "../refusal.js";
 import { databaseOf } from "./collections.js";
 import { eraseDatabase, planDatabase } from "./erase-database.js";
@@ -9,13 +9,7 @@ import { scanTenant, type ScanOptions, type ScanReport } from "./scan.js";
 import { TenantLock } from "./tenant-lock.js";
 
 /** What {@link eraseTenant} takes besides the premises. */
-export interface EraseOptions extends ScanOptions {
-  /** The tenant's record in the registry, freshly read: it must be suspended or deleted. */
-  readonly record: Pick<TenantRecord, "id" | "slug" | "status">;
-  /** The tenant's slug or id, from whoever decided this; not needed with `dryRun`. */
-  readonly confirm?: string;
-  /** Tells what would go, and changes nothing. Default `false`. */
-  readonly dryRun?: boolean;
+export interface EraseOptions extends ScanOptions, EraseConsent {
   /** Most documents deleted by one command. Default 1000. */
   readonly batchRows?: number;
 }
@@ -76,7 +70,11 @@ export interface EraseReport {
  */
 export async function eraseTenant(premises: Premises, options: EraseOptions): Promise<EraseReport> {
   checkPremises(premises);
-  checkConsent(premises, options);
+  assertMayErase(premises.tenantId, options);
+  const { batchRows = 1 } = options;
+  if (!Number.isSafeInteger(batchRows) || batchRows < 1) {
+    throw refused("batchRows is a whole number from 1. Mend it, or leave it out.");
+  }
   try {
     return await erase(premises, options);
   } catch (error) {
@@ -85,27 +83,6 @@ export async function eraseTenant(premises: Premises, options: EraseOptions): Pr
     throw failed(
       "The tenant could not be erased to the end. What went is gone; run it again to go on. The cause is what the database said.",
       error,
-    );
-  }
-}
-
-function checkConsent({ tenantId }: Premises, options: EraseOptions): void {
-  const { record, confirm, dryRun, batchRows = 1 } = options;
-  if (record?.id !== tenantId) {
-    throw refused("The record is not that of the tenant of these premises. Nothing was done.");
-  }
-  if (!Number.isSafeInteger(batchRows) || batchRows < 1) {
-    throw refused("batchRows is a whole number from 1. Mend it, or leave it out.");
-  }
-  if (dryRun) return;
-  if (record.status !== "suspended" && record.status !== "deleted") {
-    throw refused(
-      `The tenant ${record.slug} is ${record.status}: it may be at work. Nothing was done. Suspend or delete it first (pw.tenants.suspend).`,
-    );
-  }
-  if (confirm !== record.slug && confirm !== record.id) {
-    throw refused(
-      `This erases all data of ${record.slug} and must be confirmed. Nothing was done. Give its slug as confirm.`,
     );
   }
 }

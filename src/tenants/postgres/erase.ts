@@ -1,6 +1,6 @@
 import { PartywallError } from "../../errors.js";
 import { quoteLiteral } from "../../guards/postgres/ddl/identifier.js";
-import type { TenantRecord } from "../../registry/record.js";
+import { assertMayErase, type EraseConsent } from "../erase-consent.js";
 import { failed, refused } from "../refusal.js";
 import { dropDatabase, planDatabase, type DatabaseDrop } from "./erase-database.js";
 import { eraseRows, planRows, type DoomedTable } from "./erase-rows.js";
@@ -10,13 +10,7 @@ import { scanTenant, type ScanOptions, type ScanReport } from "./scan.js";
 import { titleOf } from "./tables.js";
 
 /** What {@link eraseTenant} takes besides the premises. */
-export interface EraseOptions extends ScanOptions {
-  /** The tenant's record in the registry, freshly read: it must be suspended or deleted. */
-  readonly record: Pick<TenantRecord, "id" | "slug" | "status">;
-  /** The tenant's slug or id, from whoever decided this; not needed with `dryRun`. */
-  readonly confirm?: string;
-  /** Tells what would go, and changes nothing. Default `false`. */
-  readonly dryRun?: boolean;
+export interface EraseOptions extends ScanOptions, EraseConsent {
   /** Most rows deleted in one transaction. Default 5000. */
   readonly batchRows?: number;
   /** For the strategy `database`: whence it is dropped. */
@@ -88,31 +82,17 @@ export async function eraseTenant(premises: Premises, options: EraseOptions): Pr
 }
 
 function checkConsent({ tenantId, strategy }: Premises, options: EraseOptions): void {
-  const { record, confirm, dryRun, batchRows = 1, database } = options;
-  if (record?.id !== tenantId) {
-    throw refused("The record is not that of the tenant of these premises. Nothing was done.");
-  }
+  const { batchRows = 1, database, dryRun } = options;
+  assertMayErase(tenantId, options);
   if (!Number.isSafeInteger(batchRows) || batchRows < 1) {
     throw refused("batchRows is a whole number from 1. Mend it, or leave it out.");
   }
-  if (dryRun) return;
-  if (record.status !== "suspended" && record.status !== "deleted") {
-    throw refused(
-      `The tenant ${record.slug} is ${record.status}: it may be at work. Nothing was done. Suspend or delete it first (pw.tenants.suspend).`,
-    );
-  }
-  if (confirm !== record.slug && confirm !== record.id) {
-    throw refused(
-      `This erases all data of ${record.slug} and must be confirmed. Nothing was done. Give its slug as confirm.`,
-    );
-  }
-  if (strategy === "database" && database === undefined) {
+  if (!dryRun && strategy === "database" && database === undefined) {
     throw refused(
       "A database cannot be dropped from within. Nothing was done. Give database: { client, release }.",
     );
   }
 }
-
 async function erase(premises: Premises, options: EraseOptions): Promise<EraseReport> {
   const startedAt = new Date().toISOString();
   const { tenantId, strategy } = premises;
